@@ -1,0 +1,52 @@
+// The one type that holds keys and everything that yields keys.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "agent/base/bytes.h"
+
+namespace gkmpd {
+
+/// Overwrites `bytes` with zeros in a way that the compiler does not drop.
+void wipe(std::span<std::uint8_t> bytes);
+
+/// Secret octets: moved, never copied by accident; wiped when they go; compared in constant time;
+/// with no way into a stream or a format string. Whoever needs the octets says so by `expose()`.
+class Secret {
+ public:
+  Secret() = default;
+  /// `size` zero octets, to be filled through `expose_for_writing()`.
+  explicit Secret(std::size_t size);
+  /// A copy of `source`; wiping the source is its owner's business.
+  [[nodiscard]] static Secret copy_of(ByteView source);
+  /// Takes the octets of `source` and wipes it.
+  [[nodiscard]] static Secret take(Bytes&& source);
+
+  Secret(const Secret&) = delete;
+  Secret& operator=(const Secret&) = delete;
+  Secret(Secret&& other) noexcept;
+  Secret& operator=(Secret&& other) noexcept;
+  ~Secret();
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+
+  /// The octets, valid until this object is moved from, assigned to or destroyed.
+  [[nodiscard]] ByteView expose() const { return {data_.get(), size_}; }
+  [[nodiscard]] std::span<std::uint8_t> expose_for_writing() { return {data_.get(), size_}; }
+
+  /// A second holder of the same octets, asked for by name.
+  [[nodiscard]] Secret clone() const { return copy_of(expose()); }
+
+  /// Same length and same octets; time depends on the length alone.
+  [[nodiscard]] bool equals(const Secret& other) const;
+
+ private:
+  void clear();
+
+  std::unique_ptr<std::uint8_t[]> data_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace gkmpd

@@ -1,0 +1,140 @@
+// Group tokens (RFC 2093 3.2): the operator's policy in TOML, signed by the commander.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/base/address.h"
+#include "agent/base/time.h"
+#include "agent/identity/trust.h"
+#include "xfrm/spec.h"
+
+namespace gkmpd::identity {
+
+inline constexpr std::size_t kMaxTokenSize = 32 * 1024;   // the CMS object, octets
+inline constexpr std::size_t kMaxPolicySize = 16 * 1024;  // the TOML text, octets
+inline constexpr std::size_t kMaxControllers = 15;        // ranks 0-14 (profile S15, S30)
+inline constexpr std::size_t kMaxMembers = 4096;
+inline constexpr std::size_t kMaxSenders = 1024;
+inline constexpr std::string_view kTokenKind = "gkmp-group-token-1";
+
+enum class Action { kCreate, kRekey, kDelete };
+
+/// The policy as its text says it; every key is required unless a default stands here. Keys and
+/// their TOML types are in docs/PROTOCOL.md, "Group token". Unknown, repeated or mistyped keys are
+/// refused, so that nobody's policy is half obeyed.
+struct GroupPolicy {
+  std::string kind;           // kTokenKind
+  std::uint32_t version = 0;  // 1 and up
+  std::string group;          // name
+  WallTime not_before;        // TOML offset date-times
+  WallTime not_after;
+  std::vector<std::string> controllers;  // host names, best first: the index is the rank
+  std::set<Action> actions;
+  Classification classification;       // level (a number), categories
+  std::uint32_t rekey_interval_s = 0;  // life of GTEK and GKEK, 60 s to 30 days
+  std::uint32_t token_grace_s = 300;   // added to the interval to bound an epoch's not-after
+
+  Digest member_list_hash{};         // SHA-256 of the member list file (profile K9)
+  std::vector<std::string> senders;  // host names that get a sender id; a subset of the list
+
+  // [ipsec]
+  IpAddress address;       // multicast data address, not link scope
+  std::uint16_t port = 0;  // UDP port protected outbound; default 0: every UDP port
+  xfrm::EspSuite suite = xfrm::EspSuite::kAesGcm128;
+  xfrm::IpsecMode mode = xfrm::IpsecMode::kTransport;
+  std::uint32_t replay_window = xfrm::kDefaultReplayWindow;
+  std::uint8_t spi_prefix = 0;                 // 1-255, differs between groups on one address
+  std::uint32_t activation_delay_ms = 1000;    // ATD (RFC 5374 4.2.1)
+  std::uint32_t deactivation_delay_ms = 5000;  // DTD; above ATD
+
+  // [control]
+  IpAddress control_address;                   // multicast, other than `address`
+  std::uint16_t control_port = 0;              // UDP port of unicast and multicast control
+  std::uint32_t heartbeat_interval_ms = 5000;  // 200 ms to 10 min
+};
+
+/// Parses the exact octets of a policy. `identity.token-syntax`, `identity.token-field` (the detail
+/// names the key and what it may hold), `identity.token-unsupported` (names what this version
+/// lacks: for example another suite).
+[[nodiscard]] Result<GroupPolicy> parse_policy(std::string_view toml_text);
+
+/// Names as configuration and tokens write them: lower case, at most kMaxNameSize octets of
+/// a-z 0-9 . - _
+[[nodiscard]] bool is_valid_name(std::string_view name);
+
+/// What the host's own configuration accepts from any token (GPAD of RFC 5374 4.1.3; profile R1).
+/// Empty lists of addresses or names accept any.
+struct LocalLimits {
+  struct Prefix {
+    IpAddress address;
+    std::uint8_t length = 0;
+  };
+  std::vector<std::string> groups;       // group names
+  std::vector<std::string> controllers;  // host names
+  std::vector<Prefix> data_addresses;    // multicast prefixes
+  std::vector<Prefix> control_addresses;
+  std::uint32_t max_rekey_interval_s = 30 * 24 * 3600;
+};
+[[nodiscard]] Result<LocalLimits::Prefix> parse_prefix(std::string_view text);
+
+/// A token that passed check_token.
+struct GroupToken {
+  Bytes der;      // the CMS object as received
+  Digest hash{};  // SHA-256 of `der`: what "token hash" means on the wire
+  GroupPolicy policy;
+  GroupId group_id{};
+  Host commander;
+};
+
+/// Highest token accepted for a group, from the store.
+struct TokenMark {
+  std::uint32_t version = 0;
+  Digest hash{};
+  friend bool operator==(const TokenMark&, const TokenMark&) = default;
+};
+
+/// Checks in the order of profile P6: size, CMS form, chain, CRL, role and scope (commander role,
+/// names the group, dominates it), validity at `now`, mark (older version `identity.token-old`;
+/// same version, other content `identity.token-conflict`), local limits (`identity.token-limits`).
+/// Names of the rest: `identity.token-too-large`, `crypto.bad-cms`, `crypto.bad-signature`,
+/// `identity.not-commander`, `identity.commander-scope`, `identity.token-not-yet`,
+/// `identity.token-expired`, and what check_host returns. The mark is looked up by group id, which
+/// only the parsed token tells: `mark_of` is asked once.
+using MarkLookup = std::optional<TokenMark> (*)(const void* context, const GroupId& group);
+struct TokenCheck {
+  const TrustStore* trust = nullptr;
+  const LocalLimits* limits = nullptr;
+  MarkLookup mark_of = nullptr;  // none: no mark is compared (gkmpctl token show)
+  const void* mark_context = nullptr;
+  WallTime now;
+};
+[[nodiscard]] Result<GroupToken> check_token(ByteView der, const TokenCheck& check);
+
+/// Signs a policy text after parsing it as check_token would; the text's own errors come back.
+[[nodiscard]] Result<Bytes> sign_token(std::string_view policy_text,
+                                       const crypto::Certificate& commander,
+                                       const crypto::PrivateKey& commander_key,
+                                       const std::vector<crypto::Certificate>& intermediates);
+
+/// The member list (RFC 2093 3.1): who is to be keyed, and where. Its own TOML file, bound to the
+/// token by its hash; it stays with the controller.
+struct MemberList {
+  struct Entry {
+    std::string name;
+    std::optional<IpAddress> address;  // else the host's [hosts] table tells it
+  };
+  std::vector<Entry> members;
+};
+/// Text: `kind = "gkmp-member-list-1"`, `group = "..."`, `[[member]] name = "...", address =
+/// "..."`.
+[[nodiscard]] Result<MemberList> parse_member_list(std::string_view toml_text,
+                                                   std::string_view group);
+/// parse_member_list after comparing the text's hash with the token's
+/// (`identity.member-list-differs`).
+[[nodiscard]] Result<MemberList> check_member_list(std::string_view toml_text,
+                                                   const GroupPolicy& policy);
+
+}  // namespace gkmpd::identity

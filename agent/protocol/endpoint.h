@@ -1,0 +1,194 @@
+// The sans-IO core of GKMP: every exchange of one host, in every group, as controller and as
+// member.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/base/address.h"
+#include "agent/base/error.h"
+#include "agent/base/ids.h"
+#include "agent/base/random.h"
+#include "agent/base/time.h"
+#include "agent/crypto/signature.h"
+#include "agent/identity/token.h"
+#include "agent/identity/trust.h"
+#include "agent/wire/messages.h"
+#include "xfrm/spec.h"
+
+namespace gkmpd::protocol {
+
+/// What an endpoint is, given once.
+struct EndpointConfig {
+  identity::TrustStore trust;
+  identity::LocalLimits limits;
+  crypto::Certificate certificate;
+  std::vector<crypto::Certificate> intermediates;
+  crypto::PrivateKey key;
+  /// Where peers reach us, and the address we send groups' data from.
+  SocketAddress control_unicast;
+  /// Names to control addresses, for member lists that name no address (never DNS).
+  std::map<std::string, IpAddress> hosts;
+};
+
+/// Highest values used or seen for a group; survives restarts (profile S5, S20, P34).
+struct GroupFloor {
+  identity::TokenMark token;
+  EpochTuple tuple;  // highest signed or accepted
+  std::uint16_t next_sender_id = 1;
+  friend bool operator==(const GroupFloor&, const GroupFloor&) = default;
+};
+
+/// Names one request to save; answered by handle_saved.
+using SaveId = std::uint64_t;
+/// Names one request to change the kernel; answered by handle_installed.
+using InstallId = std::uint64_t;
+
+// --- What poll_event tells ---------------------------------------------------------------------
+
+/// Write `floor` to disk before anything that depends on it happens (profile P34). The endpoint
+/// goes on only after handle_saved.
+struct SaveFloor {
+  SaveId id = 0;
+  GroupId group{};
+  std::string group_name;
+  GroupFloor floor;
+};
+
+/// Make the kernel hold `spec` for the group: the whole of it, not a change.
+struct InstallGroup {
+  InstallId id = 0;
+  GroupId group{};
+  EpochId epoch_id{};
+  xfrm::GroupSpec spec;  // slot is left 0: the daemon assigns it
+};
+
+/// Listen on the group's control multicast address (the interface is the daemon's choice).
+struct JoinControl {
+  GroupId group{};
+  SocketAddress control_multicast;
+};
+
+/// Stop listening there.
+struct LeaveControl {
+  GroupId group{};
+  SocketAddress control_multicast;
+};
+
+/// Something an operator may want to read; the daemon logs it and hands it to `watch`.
+struct Report {
+  enum class Level { kDebug, kInfo, kWarning, kError };
+  Level level = Level::kInfo;
+  /// Stable name of what happened: "member-keyed", "exchange-started", "refused", ...
+  std::string what;
+  std::string group;  // name, empty if none
+  std::string peer;   // host name or address, empty if none
+  std::string detail;
+};
+
+using Event = std::variant<SaveFloor, InstallGroup, JoinControl, LeaveControl, Report>;
+
+/// A datagram to send.
+struct Transmit {
+  SocketAddress to;  // a unicast address, or a group's control multicast address
+  Bytes octets;
+};
+
+// --- What an operator sees ---------------------------------------------------------------------
+
+enum class MemberState { kWaiting, kAsked, kNegotiating, kDownloading, kKeyed, kFailed };
+[[nodiscard]] std::string_view to_text(MemberState state);
+
+struct MemberView {
+  std::string name;
+  std::optional<IpAddress> address;
+  MemberState state = MemberState::kWaiting;
+  std::string why;  // the error's text, if failed
+};
+
+enum class GroupRole { kController, kMember };
+[[nodiscard]] std::string_view to_text(GroupRole role);
+
+/// kCreating: no epoch yet. kPending: keyed, but listed members are still being keyed (controller)
+/// or no heartbeat said "active" yet (member). kActive: keyed and going. kSilent: no heartbeat of
+/// the controller for 3 intervals. kExpired: not-after has passed. kFailed: could not be created.
+enum class GroupState { kCreating, kPending, kActive, kSilent, kExpired, kFailed };
+[[nodiscard]] std::string_view to_text(GroupState state);
+
+struct GroupView {
+  GroupId id{};
+  std::string name;
+  GroupRole role = GroupRole::kMember;
+  GroupState state = GroupState::kCreating;
+  std::string why;  // for kFailed
+  std::string controller;
+  std::optional<EpochTuple> tuple;
+  std::optional<EpochId> epoch_id;
+  IpAddress data_address;
+  std::uint16_t data_port = 0;
+  SocketAddress control_multicast;
+  WallTime not_after;
+  bool sending = false;    // an outbound SA is in use
+  bool installed = false;  // the kernel holds what it should
+  std::string install_error;
+  std::vector<MemberView> members;  // controller only
+};
+
+/// Command_Create_Group (RFC 2093 4.1) given on this host.
+struct CreateGroupCommand {
+  Bytes token;              // CMS, DER
+  std::string member_list;  // its exact text
+};
+
+class Endpoint {
+ public:
+  /// `floors` are what the store holds. Fails if the host's own certificate does not pass its own
+  /// checks: `identity.*`.
+  [[nodiscard]] static Result<Endpoint> make(EndpointConfig config,
+                                             std::map<GroupId, GroupFloor> floors, Random& random,
+                                             Now now);
+  Endpoint(Endpoint&&) noexcept;
+  Endpoint& operator=(Endpoint&&) noexcept;
+  ~Endpoint();
+
+  // Input. Each may make transmits, events and timeouts: poll until none is left.
+  void handle_datagram(Now now, const SocketAddress& from, ByteView octets);
+  void handle_timeout(Now now);
+  /// Starts the group, or says why not; then nothing has changed.
+  [[nodiscard]] Result<GroupId> handle_command(Now now, const CreateGroupCommand& command);
+  void handle_saved(Now now, SaveId id, const Result<void>& outcome);
+  void handle_installed(Now now, InstallId id, const Result<void>& outcome);
+
+  // Output.
+  [[nodiscard]] std::optional<Transmit> poll_transmit();
+  [[nodiscard]] std::optional<Event> poll_event();
+  /// When handle_timeout wants to be called next.
+  [[nodiscard]] std::optional<MonoTime> poll_timeout() const;
+
+  // Views.
+  [[nodiscard]] const identity::Host& self() const;
+  [[nodiscard]] std::vector<GroupView> groups() const;
+  [[nodiscard]] std::optional<GroupView> group(std::string_view name) const;
+  /// How often each named error or drop has happened.
+  [[nodiscard]] const std::map<std::string_view, std::uint64_t>& counters() const;
+
+  /// For the simulator's invariants: the keys this host holds for a group, if any. Never logged.
+  struct HeldKeys {
+    EpochId epoch_id{};
+    Secret gtek;
+    Secret gkek;
+  };
+  [[nodiscard]] std::optional<HeldKeys> held_keys(const GroupId& group) const;
+
+ private:
+  class Impl;
+  explicit Endpoint(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gkmpd::protocol

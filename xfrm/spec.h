@@ -1,0 +1,96 @@
+// What should stand in the kernel for one group, as plain structs: the only xfrm header that keys
+// and identity see. Owns the enums of suites and modes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/address.h"
+#include "agent/base/secret.h"
+
+namespace gkmpd::xfrm {
+
+/// ESP suites; the number is also what the wire and the key derivation use.
+enum class EspSuite : std::uint8_t { kAesGcm128 = 1 };
+
+enum class IpsecMode : std::uint8_t { kTransport = 1 };
+
+/// Octets of key material a suite takes, salt included (RFC 4106: 16 + 4).
+[[nodiscard]] constexpr std::size_t key_material_size(EspSuite suite) {
+  switch (suite) {
+    case EspSuite::kAesGcm128:
+      return 20;
+  }
+  return 0;
+}
+
+/// Replay windows the kernel takes (kernel-measured limit), in packets.
+inline constexpr std::uint32_t kMinReplayWindow = 32;
+inline constexpr std::uint32_t kMaxReplayWindow = 4096;
+inline constexpr std::uint32_t kDefaultReplayWindow = 1024;
+
+/// A group's place in our reqid and policy index ranges: 0 to kMaxSlot, unique on this host, kept
+/// over restarts by the store.
+using GroupSlot = std::uint16_t;
+inline constexpr GroupSlot kMaxSlot = 0x0fff;
+
+/// Counts epochs of one group on this host, modulo 2048; a fresh one per epoch gives each epoch's
+/// SAs reqids that no policy names yet.
+using Generation = std::uint16_t;
+inline constexpr Generation kMaxGeneration = 0x07ff;
+
+/// One sender's SA. With `outbound`, this host is the sender.
+struct SenderSa {
+  std::uint32_t spi = 0;
+  IpAddress source;
+  bool outbound = false;
+  Generation generation = 0;
+  Secret key;  // key_material_size(suite) octets
+  /// Seconds from installation until the kernel ends the SA (profile P27, S17); never 0.
+  std::uint64_t hard_lifetime_s = 0;
+
+  [[nodiscard]] SenderSa clone() const {
+    return {spi, source, outbound, generation, key.clone(), hard_lifetime_s};
+  }
+};
+
+/// A group as the kernel should hold it on this host. Policies and guard are derived from it:
+///  - guard: `out`, any source to `destination`, block, low priority;
+///  - in: any source to `destination` must have come through ESP;
+///  - protect: `out`, from `own_source`, under the reqid of `active_generation`, if there is one.
+struct GroupSpec {
+  std::string group_name;  // for messages only
+  GroupSlot slot = 0;
+  IpAddress destination;  // the group's multicast data address
+  std::string interface;  // data interface, for messages and explain
+  std::uint8_t ip_protocol = 17;
+  std::uint16_t port = 0;  // destination port of the protect policy; 0 is "any"
+  EspSuite suite = EspSuite::kAesGcm128;
+  IpsecMode mode = IpsecMode::kTransport;
+  std::uint32_t replay_window = kDefaultReplayWindow;
+  std::vector<SenderSa> senders;
+  /// Address this host sends the group from; none if it is no sender.
+  std::optional<IpAddress> own_source;
+  /// The generation that outbound packets use now; none while only the guard stands (activation
+  /// delay, or not a sender).
+  std::optional<Generation> active_generation;
+};
+
+/// Our ranges: told from everybody else's by these and by our own record.
+inline constexpr std::uint32_t kReqidBase = 0x47000000;
+
+enum class SaDirection : std::uint8_t { kIn = 0, kOut = 1 };
+
+[[nodiscard]] constexpr std::uint32_t reqid(GroupSlot slot, Generation generation,
+                                            SaDirection direction) {
+  return kReqidBase | (static_cast<std::uint32_t>(slot & kMaxSlot) << 12) |
+         (static_cast<std::uint32_t>(generation & kMaxGeneration) << 1) |
+         static_cast<std::uint32_t>(direction);
+}
+[[nodiscard]] constexpr bool is_our_reqid(std::uint32_t reqid) {
+  return (reqid & 0xff000000U) == kReqidBase;
+}
+
+}  // namespace gkmpd::xfrm
