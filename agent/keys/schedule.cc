@@ -32,10 +32,7 @@ Secret extract(const Nonces& nonces, const Secret& agreement) {
 
 Digest hash_framed(std::initializer_list<ByteView> parts) {
   Bytes framed;
-  for (const ByteView part : parts) {
-    append_u32(framed, static_cast<std::uint32_t>(part.size()));
-    append(framed, part);
-  }
+  for (const ByteView part : parts) append_framed(framed, part);
   return crypto::sha256({framed});
 }
 

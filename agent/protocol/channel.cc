@@ -172,4 +172,11 @@ Bytes signed_part(const wire::Header& header, const wire::Message& message) {
   return octets;
 }
 
+Bytes negotiate_1_content(const Digest& th1, ByteView create_2_signature, ByteView own_part) {
+  Bytes content = to_bytes(th1);
+  append_framed(content, create_2_signature);
+  append(content, own_part);
+  return content;
+}
+
 }  // namespace gkmpd::protocol

@@ -29,6 +29,7 @@ class Channel {
 
   [[nodiscard]] const SocketAddress& peer() const { return peer_; }
   [[nodiscard]] const ExchangeId& exchange() const { return exchange_; }
+  [[nodiscard]] const GroupId& group() const { return group_; }
 
   /// The header of our next message. Each call takes a number.
   [[nodiscard]] wire::Header next_header(wire::MessageType type);
@@ -100,5 +101,10 @@ class RetransmitTimer {
 [[nodiscard]] Bytes plain_datagram(const wire::Header& header, const wire::Message& message);
 /// What a signature over such a message covers: header and items before the signature.
 [[nodiscard]] Bytes signed_part(const wire::Header& header, const wire::Message& message);
+
+/// What the signature of a Negotiate_1 covers (profile P9): TH1 | Create_2's signature, framed | the
+/// message's own header and items before the signature.
+[[nodiscard]] Bytes negotiate_1_content(const Digest& th1, ByteView create_2_signature,
+                                        ByteView own_part);
 
 }  // namespace gkmpd::protocol

@@ -111,7 +111,9 @@ Result<void> check_hashes(const wire::Statement& statement,
 
 Result<Epoch> sign_epoch(Context& context, EpochPlan plan, Now now) {
   const identity::GroupPolicy& policy = plan.token.policy;
-  Epoch epoch{.packet = std::move(plan.packet), .senders = std::move(plan.senders)};
+  Epoch epoch;
+  epoch.packet = std::move(plan.packet);
+  epoch.senders = std::move(plan.senders);
   wire::Statement& statement = epoch.statement;
   statement.group = plan.token.group_id;
   statement.tuple = plan.tuple;

@@ -4,6 +4,7 @@
 
 #include "agent/crypto/agreement.h"
 #include "agent/crypto/hash.h"
+#include "agent/identity/errors.h"
 #include "agent/protocol/errors.h"
 #include "agent/protocol/review.h"
 
@@ -22,13 +23,6 @@ Result<crypto::PublicKey> check_create_1(const Incoming& in, const Create1& crea
   auto good = key->verify(crypto::SignatureContext::kCreate1, {signed_octets}, create.signature);
   if (!good) return pass_on(good);
   return key;
-}
-
-Bytes framed(ByteView octets) {
-  Bytes out;
-  append_u32(out, static_cast<std::uint32_t>(octets.size()));
-  append(out, octets);
-  return out;
 }
 
 }  // namespace
@@ -121,9 +115,9 @@ Result<MemberExchange::Step> MemberExchange::on_create_grp_keys(Now, const Incom
   const auto gkek_agreement = std::move(for_gkek).agree(create.gkek_creation);
   if (!gkek_agreement) return fail(gkek_agreement.error().kind, gkek_agreement.error().detail);
 
-  AwaitNegotiate next{.group_flow = true,
-                      .controller_key = std::move(*key),
-                      .key_ids = {create.gtek_id, create.gkek_id}};
+  AwaitNegotiate next(std::move(*key));
+  next.group_flow = true;
+  next.key_ids = {create.gtek_id, create.gkek_id};
   auto step = answer_create(in, create, answer, MessageType::kCreateGrpKeys2, std::move(next));
   if (!step) return step;
   auto& waiting = std::get<AwaitNegotiate>(step->next);
@@ -150,7 +144,8 @@ Result<MemberExchange::Step> MemberExchange::on_create_session_kek(Now, const In
   const auto agreement = std::move(ephemeral).agree(create.skek_creation);
   if (!agreement) return fail(agreement.error().kind, agreement.error().detail);
 
-  AwaitNegotiate next{.controller_key = std::move(*key), .key_ids = {create.skek_id}};
+  AwaitNegotiate next(std::move(*key));
+  next.key_ids = {create.skek_id};
   auto step = answer_create(in, create, answer, MessageType::kCreateSessionKek2, std::move(next));
   if (!step) return step;
   auto& waiting = std::get<AwaitNegotiate>(step->next);
@@ -189,11 +184,15 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
   const ByteView content =
       ByteView(in.octets).first(wire::kHeaderSize + wire::unsigned_size(in.body));
   auto proven = state.controller_key.verify(crypto::SignatureContext::kNegotiate1,
-                                            {state.th1, framed(state.create_2_signature), content},
+                                            {negotiate_1_content(state.th1, state.create_2_signature, content)},
                                             negotiate.signature);
   if (!proven) return pass_on(proven);
   auto controller = review_host(context_, negotiate.certificates, state.controller_key, now);
-  if (!controller) return pass_on(controller);
+  if (!controller) {
+    context_.out.report({Report::Level::kWarning, "controller-not-trusted", "",
+                         channel_.peer().text(), controller.error().text()});
+    return pass_on(controller);
+  }
   if (has_newer_crl(negotiate.crl_numbers, context_.crl_numbers())) context_.out.count(kPeerCrlNewer);
 
   auto reviewed = review(now, state, negotiate, std::move(*controller));
@@ -231,17 +230,13 @@ Result<MemberExchange::AwaitDownload> MemberExchange::review(Now now, const Awai
   }
   auto token = review_token(context_, negotiate.token, now);
   if (!token) return pass_on(token);
-  const ByteView header = ByteView(state.create_1).first(wire::kHeaderSize);
-  const auto create = wire::decode_datagram(state.create_1);
-  if (header.empty() || !create || token->group_id != create->header.group) {
+  if (token->group_id != channel_.group()) {
     return fail(kGroupIdDiffers, "the token is for another group than the exchange");
   }
   auto rank = review_controller(token->policy, controller);
   if (!rank) return pass_on(rank);
   if (auto good = review_member(token->policy, context_.self); !good) return pass_on(good);
-  AwaitDownload reviewed{.token = std::move(*token), .controller = std::move(controller)};
-  reviewed.rank = *rank;
-  return reviewed;
+  return AwaitDownload(std::move(*token), std::move(controller), *rank);
 }
 
 /// State 8, in the order of profile P18; the epoch waits for its mark to be saved.
@@ -250,9 +245,10 @@ Result<MemberExchange::Step> MemberExchange::on_download(Now now, const Incoming
   auto& state = std::get<AwaitDownload>(state_);
   const auto& download = std::get<wire::DownloadGrpKeys>(in.message);
   // A revocation may have come in since state 3 or 6 (profile S20).
-  auto still_good = context_.config.trust.check_host(state.controller.certificate, {}, now.wall);
-  if (!still_good && still_good.error().kind == identity::kRevoked) {
-    return refuse(still_good.error(), state.keys.skek.up);
+  const crypto::Crl* crl = context_.config.trust.crl();
+  if (crl != nullptr && crl->revokes(state.controller.certificate)) {
+    return refuse({identity::kRevoked, state.controller.name + " has been revoked"},
+                  state.keys.skek.up);
   }
   auto epoch = check_epoch(context_, {state.token, state.controller, state.rank, held}, download,
                            state.packet, state.keys.skek.down, now);

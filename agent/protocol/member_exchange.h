@@ -52,6 +52,7 @@ class MemberExchange {
   struct Start {};
   /// State 2 or 5 done: keys exist, provisional and unused.
   struct AwaitNegotiate {
+    explicit AwaitNegotiate(crypto::PublicKey key) : controller_key(std::move(key)) {}
     bool group_flow = false;
     Bytes create_1;
     Bytes create_2;
@@ -66,6 +67,8 @@ class MemberExchange {
   };
   /// State 3 or 6 done: both sides' permissions and the token are checked.
   struct AwaitDownload {
+    AwaitDownload(identity::GroupToken held_token, identity::Host host, std::uint8_t host_rank)
+        : token(std::move(held_token)), controller(std::move(host)), rank(host_rank) {}
     identity::GroupToken token;
     identity::Host controller;
     std::uint8_t rank = 0;
