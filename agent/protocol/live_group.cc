@@ -13,9 +13,7 @@ LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, 
       epoch_(std::move(epoch)),
       activate_at_(now.mono + milliseconds(epoch_.statement.activation_delay_ms)),
       expire_at_(now.mono + (epoch_.statement.not_after - now.wall)) {
-  const identity::GroupPolicy& policy = token_.policy;
-  context_->out.event(
-      JoinControl{token_.group_id, {policy.control_address, policy.control_port}});
+  context_->out.event(JoinControl{token_.group_id, control_multicast()});
   install(now);
 }
 
@@ -64,7 +62,7 @@ void LiveGroup::describe(GroupView& view) const {
   view.epoch_id = epoch_.id;
   view.data_address = policy.address;
   view.data_port = policy.port;
-  view.control_multicast = {policy.control_address, policy.control_port};
+  view.control_multicast = control_multicast();
   view.not_after = epoch_.statement.not_after;
   view.sending = active_ && !expired_ && installed_ &&
                  std::ranges::any_of(epoch_.senders.entries,

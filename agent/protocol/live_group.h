@@ -17,6 +17,9 @@ class LiveGroup {
   [[nodiscard]] const identity::GroupToken& token() const { return token_; }
   [[nodiscard]] const Epoch& epoch() const { return epoch_; }
   [[nodiscard]] bool expired() const { return expired_; }
+  [[nodiscard]] SocketAddress control_multicast() const {
+    return {token_.policy.control_address, token_.policy.control_port};
+  }
 
   void handle_timeout(Now now);
   /// True if the install was one of this group's.

@@ -63,6 +63,10 @@ bool MemberSide::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
     exchange->second.abandon({kTooManyGroups, "this host holds keys of too many groups"});
     return true;
   }
+  if (const GroupFloor* held = context_.floor(key.first); held && held->tuple > floor.tuple) {
+    exchange->second.abandon({kStatementStale, "a later epoch came in meanwhile"});
+    return true;
+  }
   context_.floors[key.first] = floor;
   commit(now, exchange->second.acknowledge(), exchange->second.peer());
   return true;
@@ -79,6 +83,13 @@ void MemberSide::commit(Now now, MemberExchange::Prepared prepared,
                        prepared.controller.name,
                        "epoch " + prepared.epoch.statement.tuple.text()});
   const MonoTime silent_at = silence_after(now, prepared.token.policy);
+  if (held != groups_.end()) {
+    const SocketAddress heard_so_far = held->second.live.control_multicast();
+    const identity::GroupPolicy& policy = prepared.token.policy;
+    if (heard_so_far != SocketAddress{policy.control_address, policy.control_port}) {
+      context_.out.event(LeaveControl{id, heard_so_far});
+    }
+  }
   LiveGroup live(context_, std::move(prepared.token), std::move(prepared.epoch), now);
   if (held != groups_.end()) groups_.erase(held);
   groups_.emplace(id, Group{.controller = std::move(prepared.controller),
@@ -122,7 +133,6 @@ Result<void> MemberSide::handle_heartbeat(Now now, const wire::Datagram& datagra
 Result<void> MemberSide::check_heartbeat(Now now, const Group& group,
                                          const wire::Heartbeat& heartbeat) const {
   const Epoch& epoch = group.live.epoch();
-  const identity::GroupPolicy& policy = group.live.token().policy;
   if (heartbeat.tuple > epoch.statement.tuple) return fail(kHeartbeatNewerEpoch);
   if (heartbeat.tuple < epoch.statement.tuple || heartbeat.number <= group.heartbeat_number) {
     return fail(kHeartbeatStale);
@@ -131,10 +141,9 @@ Result<void> MemberSide::check_heartbeat(Now now, const Group& group,
       heartbeat.time < now.wall - identity::kClockSkew) {
     return fail(kHeartbeatTime);
   }
-  const SocketAddress control{policy.control_address, policy.control_port};
   if (heartbeat.epoch_id != epoch.id || heartbeat.token_hash != epoch.statement.token_hash ||
       heartbeat.exclusion_hash != epoch.statement.exclusion_hash ||
-      heartbeat.control_multicast != control ||
+      heartbeat.control_multicast != group.live.control_multicast() ||
       heartbeat.control_unicast != group.controller_address) {
     return fail(kHeartbeatContent);
   }
