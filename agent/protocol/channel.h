@@ -102,8 +102,8 @@ class RetransmitTimer {
 /// What a signature over such a message covers: header and items before the signature.
 [[nodiscard]] Bytes signed_part(const wire::Header& header, const wire::Message& message);
 
-/// What the signature of a Negotiate_1 covers (profile P9): TH1 | Create_2's signature, framed | the
-/// message's own header and items before the signature.
+/// What the signature of a Negotiate_1 covers (profile P9): TH1 | Create_2's signature, framed |
+/// the message's own header and items before the signature.
 [[nodiscard]] Bytes negotiate_1_content(const Digest& th1, ByteView create_2_signature,
                                         ByteView own_part);
 

@@ -40,7 +40,7 @@ struct Context {
   Random& random;
   std::map<GroupId, GroupFloor> floors;
   Outbox out;
-  std::uint64_t next_id = 1;         // of saves and installs
+  std::uint64_t next_id = 1;          // of saves and installs
   std::size_t reassembly_octets = 0;  // held by all exchanges
 
   [[nodiscard]] const Digest& anchor() const { return config.trust.anchor_key_hash(); }

@@ -52,8 +52,8 @@ Result<Bytes> ControllerExchange::signed_create(MessageType type, Create1 create
   create.public_key = context_.config.key.public_key().spki();
   create.token_hash = token_.hash;
   const wire::Header header = channel_.next_header(type);
-  auto signature = context_.config.key.sign(crypto::SignatureContext::kCreate1,
-                                            {signed_part(header, create)});
+  auto signature =
+      context_.config.key.sign(crypto::SignatureContext::kCreate1, {signed_part(header, create)});
   if (!signature) return pass_on(signature);
   create.signature = std::move(*signature);
   return plain_datagram(header, create);
@@ -162,8 +162,8 @@ Result<ControllerExchange::Step> ControllerExchange::on_create_grp_keys(Now, con
   if (!gtek_agreement) return failed(gtek_agreement.error());
   auto gkek_agreement = std::move(*state.shares.second).agree(create.gkek_creation);
   if (!gkek_agreement) return failed(gkek_agreement.error());
-  auto stage = keys::derive_group_stage({state.nonce, create.nonce}, *gtek_agreement,
-                                        *gkek_agreement, *th1);
+  auto stage =
+      keys::derive_group_stage({state.nonce, create.nonce}, *gtek_agreement, *gkek_agreement, *th1);
   AwaitNegotiate next(std::move(*key), state.key_ids);
   next.create_1 = state.create_1;
   next.create_2 = in.octets;
@@ -226,23 +226,22 @@ Result<ControllerExchange::Step> ControllerExchange::on_negotiate(Now now, const
   const auto& message = std::get<wire::Negotiate2>(in.message);
   if (has_newer_crl(message.crl_numbers, context_.crl_numbers())) {
     context_.out.count(kPeerCrlNewer);
-    context_.out.report({Report::Level::kWarning, "crl-outdated", token_.policy.group,
-                         member_.name, "the member holds a newer revocation list than this host"});
+    context_.out.report({Report::Level::kWarning, "crl-outdated", token_.policy.group, member_.name,
+                         "the member holds a newer revocation list than this host"});
   }
   if (auto good = review(now, state, message); !good) {
     context_.out.count(good.error().kind);
-    const auto sealed =
-        Channel::seal(channel_.next_header(MessageType::kRefusal),
-                      wire::encode_body(wire::Refusal{std::string(good.error().name())}),
-                      state.stage.down);
+    const auto sealed = Channel::seal(
+        channel_.next_header(MessageType::kRefusal),
+        wire::encode_body(wire::Refusal{std::string(good.error().name())}), state.stage.down);
     return Step{Done{}, sealed.datagrams, Outcome::kFailed, good.error()};
   }
   const Digest th2 =
       keys::transcript_2(state.create_1, state.create_2, state.negotiate_1, in.octets);
-  return Step{Reviewed{state.key_ids, keys::derive_pairwise(state.root, th2),
-                       std::move(state.packet)},
-              {},
-              Outcome::kReviewed};
+  return Step{
+      Reviewed{state.key_ids, keys::derive_pairwise(state.root, th2), std::move(state.packet)},
+      {},
+      Outcome::kReviewed};
 }
 
 Result<void> ControllerExchange::review(Now now, const AwaitNegotiate& state,
@@ -265,8 +264,7 @@ Result<void> ControllerExchange::review_sources(const identity::Host& host,
                                                 const std::vector<IpAddress>& sources) const {
   for (const IpAddress& source : sources) {
     const auto& certified = host.certificate.addresses();
-    if (source != member_.address.ip &&
-        std::ranges::find(certified, source) == certified.end()) {
+    if (source != member_.address.ip && std::ranges::find(certified, source) == certified.end()) {
       return fail(kSourceAddress, source.text() + " is neither the address of " + host.name +
                                       " nor in its certificate");
     }
@@ -289,8 +287,8 @@ void ControllerExchange::download(Now now, const Epoch& epoch) {
   message.statement = epoch.octets;
   message.statement_signature = epoch.signature;
   if (flow_ == Flow::kSession) {
-    message.encrypted_grp_keys = keys::seal_packet(reviewed.keys.skek.down, epoch.octets,
-                                                   epoch.signature, epoch.packet);
+    message.encrypted_grp_keys =
+        keys::seal_packet(reviewed.keys.skek.down, epoch.octets, epoch.signature, epoch.packet);
   }
   message.sender_table = wire::encode(epoch.senders);
   message.exclusion_set = wire::encode(epoch.exclusions);

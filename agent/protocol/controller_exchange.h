@@ -29,10 +29,10 @@ class ControllerExchange {
 
   enum class Outcome {
     kNothing,
-    kAnswered,       // Create_2 came: the member is there
-    kReviewed,       // Negotiate_2 passed every check: give it the keys by download()
-    kAcknowledged,   // the member holds the keys
-    kFailed,         // see error()
+    kAnswered,      // Create_2 came: the member is there
+    kReviewed,      // Negotiate_2 passed every check: give it the keys by download()
+    kAcknowledged,  // the member holds the keys
+    kFailed,        // see error()
   };
   /// An error is a drop: nothing has changed.
   [[nodiscard]] Result<Outcome> handle_datagram(Now now, const SocketAddress& from,

@@ -38,8 +38,11 @@ Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(Context& context,
   if (auto good = group->take_members(*list); !good) return pass_on(good);
   if (auto good = group->plan_epoch(); !good) return pass_on(good);
   if (auto good = group->assign_senders(); !good) return pass_on(good);
-  group->save_ = context.save(group->token_.group_id, group->token_.policy.group, group->floor_);
   return group;
+}
+
+void ControllerGroup::begin() {
+  save_ = context_.save(token_.group_id, token_.policy.group, floor_);
 }
 
 Result<void> ControllerGroup::take_members(const identity::MemberList& list) {
@@ -95,8 +98,7 @@ Result<void> ControllerGroup::assign_senders() {
       }
       source = listed->address;
     }
-    senders_.entries.push_back(
-        {context_.name_hash(name), floor_.next_sender_id, 1, {source}});
+    senders_.entries.push_back({context_.name_hash(name), floor_.next_sender_id, 1, {source}});
     ++floor_.next_sender_id;
   }
   return {};
@@ -116,35 +118,39 @@ bool ControllerGroup::handle_saved(Now now, SaveId id, const Result<void>& outco
   return true;
 }
 
-void ControllerGroup::open_exchange(Now now, std::size_t member, Flow flow) {
+bool ControllerGroup::open_exchange(Now now, std::size_t member, Flow flow) {
   Entry& entry = members_[member];
   const SocketAddress address{entry.address, token_.policy.control_port};
-  auto exchange = std::make_unique<ControllerExchange>(context_, token_, flow,
-                                                       Candidate{entry.name, address});
+  auto exchange =
+      std::make_unique<ControllerExchange>(context_, token_, flow, Candidate{entry.name, address});
   entry.state = MemberState::kAsked;
   entry.why.clear();
   entry.retry_at.reset();
   if (auto started = exchange->start(now); !started) {
     entry.state = MemberState::kFailed;
     entry.why = started.error().text();
-    return;
+    context_.out.count(started.error().kind);
+    return false;
   }
   const ExchangeId id = exchange->id();
   exchanges_.emplace(id, std::move(exchange));
   context_.out.report({Report::Level::kDebug, "member-asked", token_.policy.group, entry.name,
                        flow == Flow::kGroup ? "to make the group keys" : "to take the group keys"});
+  return true;
 }
 
 /// Figure 1 with the next member of the list; a failed one goes back into the queue (readings 10).
 void ControllerGroup::try_first_member(Now now) {
-  if (next_first_ == members_.size()) {
-    next_first_ = 0;
-    if (--rounds_left_ == 0) {
-      fail_group({kNoMemberAnswered, "no listed member made the group keys with this host"});
-      return;
+  while (!failed_) {
+    if (next_first_ == members_.size()) {
+      next_first_ = 0;
+      if (--rounds_left_ == 0) {
+        fail_group({kNoMemberAnswered, "no listed member made the group keys with this host"});
+        return;
+      }
     }
+    if (open_exchange(now, next_first_++, Flow::kGroup)) return;
   }
-  open_exchange(now, next_first_++, Flow::kGroup);
 }
 
 /// Figure 2 with as many members at a time as the limit allows.
@@ -152,7 +158,9 @@ void ControllerGroup::distribute(Now now) {
   for (std::size_t i = 0; i < members_.size() && exchanges_.size() < kMaxExchangesPerGroup; ++i) {
     Entry& entry = members_[i];
     const bool due = entry.retry_at && now.mono >= *entry.retry_at;
-    if (entry.state == MemberState::kWaiting || due) open_exchange(now, i, Flow::kSession);
+    if (entry.state == MemberState::kWaiting || due) {
+      if (!open_exchange(now, i, Flow::kSession)) note_decided();
+    }
   }
 }
 
@@ -219,12 +227,22 @@ void ControllerGroup::member_keyed(Entry& member) {
   member.state = MemberState::kKeyed;
   context_.out.report({Report::Level::kInfo, "member-keyed", token_.policy.group, member.name,
                        "epoch " + floor_.tuple.text()});
-  if (all_decided()) {
-    const auto keyed = std::ranges::count(members_, MemberState::kKeyed, &Entry::state);
-    context_.out.report({Report::Level::kInfo, "distribution-finished", token_.policy.group, "",
-                         std::to_string(keyed) + " of " + std::to_string(members_.size()) +
-                             " members keyed"});
-  }
+  note_decided();
+}
+
+/// Tells once that every listed member has been keyed or has failed; later retries do not take it
+/// back.
+void ControllerGroup::note_decided() {
+  const bool decided =
+      live_ && std::ranges::all_of(members_, [](const Entry& entry) {
+        return entry.state == MemberState::kKeyed || entry.state == MemberState::kFailed;
+      });
+  if (!decided || distributed_) return;
+  distributed_ = true;
+  const auto keyed = std::ranges::count(members_, MemberState::kKeyed, &Entry::state);
+  context_.out.report(
+      {Report::Level::kInfo, "distribution-finished", token_.policy.group, "",
+       std::to_string(keyed) + " of " + std::to_string(members_.size()) + " members keyed"});
 }
 
 void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
@@ -243,25 +261,19 @@ void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
     entry.retry_at = now.mono + entry.retry_wait;
     entry.retry_wait = std::min(entry.retry_wait * 2, kRetryMemberMax);
   }
+  note_decided();
   distribute(now);
 }
 
 void ControllerGroup::fail_group(Error why) {
   context_.out.count(why.kind);
-  context_.out.report(
-      {Report::Level::kError, "group-failed", token_.policy.group, "", why.text()});
+  context_.out.report({Report::Level::kError, "group-failed", token_.policy.group, "", why.text()});
   exchanges_.clear();
   failed_ = std::move(why);
 }
 
 ControllerGroup::Entry& ControllerGroup::entry_of(const ControllerExchange& exchange) {
   return *std::ranges::find(members_, exchange.member().name, &Entry::name);
-}
-
-bool ControllerGroup::all_decided() const {
-  return live_ && std::ranges::all_of(members_, [](const Entry& entry) {
-           return entry.state == MemberState::kKeyed || entry.state == MemberState::kFailed;
-         });
 }
 
 void ControllerGroup::handle_timeout(Now now) {
@@ -297,7 +309,7 @@ void ControllerGroup::send_heartbeat(Now now) {
   heartbeat.exclusion_hash = epoch.statement.exclusion_hash;
   heartbeat.control_unicast = context_.config.control_unicast;
   heartbeat.control_multicast = live_->control_multicast();
-  heartbeat.active = all_decided();
+  heartbeat.active = distributed_;
 
   wire::Header header;
   header.type = wire::MessageType::kHeartbeat;
@@ -349,7 +361,7 @@ GroupView ControllerGroup::describe() const {
   view.state = failed_            ? GroupState::kFailed
                : !live_           ? GroupState::kCreating
                : live_->expired() ? GroupState::kExpired
-               : all_decided()    ? GroupState::kActive
+               : distributed_     ? GroupState::kActive
                                   : GroupState::kPending;
   if (failed_) view.why = failed_->text();
   for (const Entry& entry : members_) {

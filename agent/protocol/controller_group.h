@@ -12,10 +12,12 @@ namespace gkmpd::protocol {
 
 class ControllerGroup {
  public:
-  /// State 1: checks the command as RFC 2093 5.1 says and asks for the mark to be saved; nothing is
-  /// sent before that is done. An error changes nothing.
+  /// State 1: checks the command as RFC 2093 5.1 says. An error changes nothing.
   [[nodiscard]] static Result<std::unique_ptr<ControllerGroup>> make(
       Context& context, const CreateGroupCommand& command, Now now);
+
+  /// Asks for the mark to be saved; nothing is sent before that is done.
+  void begin();
 
   [[nodiscard]] const identity::GroupToken& token() const { return token_; }
   /// True once the group can be created anew: it failed, or its epoch has ended.
@@ -48,7 +50,7 @@ class ControllerGroup {
   [[nodiscard]] Result<void> assign_senders();
   [[nodiscard]] Result<void> plan_epoch();
 
-  void open_exchange(Now now, std::size_t member, Flow flow);
+  [[nodiscard]] bool open_exchange(Now now, std::size_t member, Flow flow);
   void try_first_member(Now now);
   void distribute(Now now);
   void act_on(Now now, ControllerExchange& exchange, ControllerExchange::Outcome outcome);
@@ -58,7 +60,7 @@ class ControllerGroup {
   void fail_group(Error why);
   void send_heartbeat(Now now);
   [[nodiscard]] Entry& entry_of(const ControllerExchange& exchange);
-  [[nodiscard]] bool all_decided() const;
+  void note_decided();
 
   Context& context_;
   identity::GroupToken token_;
@@ -73,6 +75,7 @@ class ControllerGroup {
   std::optional<LiveGroup> live_;
   std::optional<MonoTime> heartbeat_at_;
   std::uint64_t heartbeat_number_ = 0;
+  bool distributed_ = false;  // every listed member has been keyed or has failed once
   std::optional<Error> failed_;
 };
 

@@ -68,8 +68,8 @@ class Endpoint::Impl {
   void handle_datagram(Now now, const SocketAddress& from, ByteView octets) {
     if (auto handled = route(now, from, octets); !handled) {
       context_.out.count(handled.error().kind);
-      context_.out.report({Report::Level::kDebug, "dropped", "", from.text(),
-                           handled.error().text()});
+      context_.out.report(
+          {Report::Level::kDebug, "dropped", "", from.text(), handled.error().text()});
     }
   }
 
@@ -82,6 +82,9 @@ class Endpoint::Impl {
     auto group = ControllerGroup::make(context_, command, now);
     if (!group) return pass_on(group);
     const GroupId id = (*group)->token().group_id;
+    if (auto free = check_free(id, (*group)->token().policy.group); !free) return pass_on(free);
+    member_side_.forget(id);
+    (*group)->begin();
     controlled_[id] = std::move(*group);
     return id;
   }
@@ -108,7 +111,9 @@ class Endpoint::Impl {
 
   [[nodiscard]] std::vector<GroupView> groups() const {
     std::vector<GroupView> views;
-    for (const auto& [id, group] : controlled_) views.push_back(group->describe());
+    for (const auto& [id, group] : controlled_) {
+      if (!is_superseded(id, *group)) views.push_back(group->describe());
+    }
     member_side_.describe(views);
     std::ranges::sort(views, {}, &GroupView::name);
     return views;
@@ -116,8 +121,10 @@ class Endpoint::Impl {
 
   [[nodiscard]] const Epoch* epoch_of(const GroupId& group) const {
     const auto controlled = controlled_.find(group);
-    return controlled == controlled_.end() ? member_side_.epoch_of(group)
-                                           : controlled->second->epoch();
+    if (controlled == controlled_.end() || is_superseded(group, *controlled->second)) {
+      return member_side_.epoch_of(group);
+    }
+    return controlled->second->epoch();
   }
 
   [[nodiscard]] Context& context() { return context_; }
@@ -134,6 +141,25 @@ class Endpoint::Impl {
     }
     if (controlled == controlled_.end()) return fail(kUnknownGroup);
     return controlled->second->handle_datagram(now, from, *datagram, octets);
+  }
+
+  /// A group that we controlled once, and that another controller has keyed us for since.
+  [[nodiscard]] bool is_superseded(const GroupId& id, const ControllerGroup& group) const {
+    return group.over() && member_side_.epoch_of(id) != nullptr;
+  }
+
+  [[nodiscard]] Result<void> check_free(const GroupId& id, const std::string& name) const {
+    const auto controlled = controlled_.find(id);
+    if (controlled != controlled_.end() && !controlled->second->over()) {
+      return fail(kGroupExists, "this host controls " + name + " already");
+    }
+    if (const auto* live = member_side_.live_group(id); live != nullptr && !live->expired()) {
+      return fail(kGroupExists, name + " has a controller, which has keyed this host");
+    }
+    if (controlled == controlled_.end() && controlled_.size() >= kMaxGroups) {
+      return fail(kTooManyGroups, "this host controls " + std::to_string(kMaxGroups) + " groups");
+    }
+    return {};
   }
 
   Context context_;
@@ -167,7 +193,7 @@ Result<GroupId> Endpoint::handle_command(Now now, const CreateGroupCommand& comm
 void Endpoint::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
   impl_->handle_saved(now, id, outcome);
 }
-void Endpoint::handle_installed(InstallId id, const Result<void>& outcome) {
+void Endpoint::handle_installed(Now, InstallId id, const Result<void>& outcome) {
   impl_->handle_installed(id, outcome);
 }
 

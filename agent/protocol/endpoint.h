@@ -163,7 +163,7 @@ class Endpoint {
   /// Starts the group, or says why not; then nothing has changed.
   [[nodiscard]] Result<GroupId> handle_command(Now now, const CreateGroupCommand& command);
   void handle_saved(Now now, SaveId id, const Result<void>& outcome);
-  void handle_installed(InstallId id, const Result<void>& outcome);
+  void handle_installed(Now now, InstallId id, const Result<void>& outcome);
 
   // Output.
   [[nodiscard]] std::optional<Transmit> poll_transmit();

@@ -28,10 +28,10 @@ Result<void> check_order(const Context& context, const EpochCheck& check,
   // A host that lost its keys is a newcomer: the epoch on its disk may come again, none below.
   const GroupFloor* floor = context.floor(check.token.group_id);
   const bool newcomer = check.held == nullptr;
-  if (floor != nullptr && (newcomer ? statement.tuple < floor->tuple
-                                    : statement.tuple <= floor->tuple)) {
-    return fail(kStatementStale, "epoch " + statement.tuple.text() + " is not above " +
-                                     floor->tuple.text());
+  if (floor != nullptr &&
+      (newcomer ? statement.tuple < floor->tuple : statement.tuple <= floor->tuple)) {
+    return fail(kStatementStale,
+                "epoch " + statement.tuple.text() + " is not above " + floor->tuple.text());
   }
   return {};
 }
@@ -71,8 +71,8 @@ Result<void> check_validity(const EpochCheck& check, const wire::Statement& stat
 Result<void> check_crl(const Context& context, const wire::Statement& statement) {
   const std::vector<wire::CrlNumber> ours = context.crl_numbers();
   for (const wire::CrlNumber& needed : statement.crl_numbers) {
-    const auto held = std::ranges::find(ours, needed.issuer_key_hash,
-                                        &wire::CrlNumber::issuer_key_hash);
+    const auto held =
+        std::ranges::find(ours, needed.issuer_key_hash, &wire::CrlNumber::issuer_key_hash);
     if (held == ours.end() || held->number < needed.number) {
       return fail(kCrlTooOld, "the controller needs revocation list number " +
                                   std::to_string(needed.number) +
@@ -97,8 +97,7 @@ Result<void> check_exclusions(const Context& context, const EpochCheck& check,
   return {};
 }
 
-Result<void> check_hashes(const wire::Statement& statement,
-                          const wire::DownloadGrpKeys& download) {
+Result<void> check_hashes(const wire::Statement& statement, const wire::DownloadGrpKeys& download) {
   if (crypto::sha256({download.sender_table}) != statement.sender_table_hash ||
       crypto::sha256({download.exclusion_set}) != statement.exclusion_hash ||
       crypto::sha256({}) != statement.tree_parts_hash) {
@@ -162,8 +161,7 @@ Result<Epoch> check_epoch(const Context& context, const EpochCheck& check,
   if (auto good = check_order(context, check, *statement, epoch.hash); !good) return pass_on(good);
   if (auto good = check_signer(check, *statement); !good) return pass_on(good);
   if (auto good = check.controller.certificate.public_key().verify(
-          crypto::SignatureContext::kStatement, {download.statement},
-          download.statement_signature);
+          crypto::SignatureContext::kStatement, {download.statement}, download.statement_signature);
       !good) {
     return pass_on(good);
   }

@@ -41,8 +41,8 @@ bool LiveGroup::handle_installed(InstallId id, const Result<void>& outcome) {
   install_error_ = outcome ? "" : outcome.error().text();
   if (!outcome) {
     context_->out.count(outcome.error().kind);
-    context_->out.report({Report::Level::kError, "install-failed", token_.policy.group, "",
-                          install_error_});
+    context_->out.report(
+        {Report::Level::kError, "install-failed", token_.policy.group, "", install_error_});
   }
   return true;
 }
@@ -64,9 +64,9 @@ void LiveGroup::describe(GroupView& view) const {
   view.data_port = policy.port;
   view.control_multicast = control_multicast();
   view.not_after = epoch_.statement.not_after;
-  view.sending = active_ && !expired_ && installed_ &&
-                 std::ranges::any_of(epoch_.senders.entries,
-                                     [&](const auto& entry) { return is_own(entry); });
+  view.sending =
+      active_ && !expired_ && installed_ &&
+      std::ranges::any_of(epoch_.senders.entries, [&](const auto& entry) { return is_own(entry); });
   view.installed = installed_;
   view.install_error = install_error_;
 }

@@ -35,12 +35,10 @@ Result<crypto::PublicKey> check_create_1(const Incoming& in, const Create1& crea
 const std::array<MemberExchange::Transition, 6> MemberExchange::kTransitions{{
     {0, MessageType::kCreateGrpKeys1, nullptr, &MemberExchange::on_create_grp_keys},
     {0, MessageType::kCreateSessionKek1, nullptr, &MemberExchange::on_create_session_kek},
-    {1, MessageType::kNegotiateGrpKeys1, &MemberExchange::stage_key,
-     &MemberExchange::on_negotiate},
+    {1, MessageType::kNegotiateGrpKeys1, &MemberExchange::stage_key, &MemberExchange::on_negotiate},
     {1, MessageType::kNegotiateSessionKeys1, &MemberExchange::stage_key,
      &MemberExchange::on_negotiate},
-    {2, MessageType::kDownloadGrpKeys, &MemberExchange::download_key,
-     &MemberExchange::on_download},
+    {2, MessageType::kDownloadGrpKeys, &MemberExchange::download_key, &MemberExchange::on_download},
     {2, MessageType::kRefusal, &MemberExchange::stage_key, &MemberExchange::on_refusal},
 }};
 
@@ -183,9 +181,9 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
   const auto& negotiate = std::get<wire::Negotiate1>(in.message);
   const ByteView content =
       ByteView(in.octets).first(wire::kHeaderSize + wire::unsigned_size(in.body));
-  auto proven = state.controller_key.verify(crypto::SignatureContext::kNegotiate1,
-                                            {negotiate_1_content(state.th1, state.create_2_signature, content)},
-                                            negotiate.signature);
+  auto proven = state.controller_key.verify(
+      crypto::SignatureContext::kNegotiate1,
+      {negotiate_1_content(state.th1, state.create_2_signature, content)}, negotiate.signature);
   if (!proven) return pass_on(proven);
   auto controller = review_host(context_, negotiate.certificates, state.controller_key, now);
   if (!controller) {
@@ -193,7 +191,8 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
                          channel_.peer().text(), controller.error().text()});
     return pass_on(controller);
   }
-  if (has_newer_crl(negotiate.crl_numbers, context_.crl_numbers())) context_.out.count(kPeerCrlNewer);
+  if (has_newer_crl(negotiate.crl_numbers, context_.crl_numbers()))
+    context_.out.count(kPeerCrlNewer);
 
   auto reviewed = review(now, state, negotiate, std::move(*controller));
   if (!reviewed) return refuse(reviewed.error(), state.stage.up);
@@ -205,10 +204,10 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
   if (is_sender(reviewed->token.policy, context_.self.name)) {
     answer.source_addresses = {context_.config.control_unicast.ip};
   }
-  const auto sealed = Channel::seal(
-      channel_.next_header(state.group_flow ? MessageType::kNegotiateGrpKeys2
-                                            : MessageType::kNegotiateSessionKeys2),
-      wire::encode_body(answer), state.stage.up);
+  const auto sealed =
+      Channel::seal(channel_.next_header(state.group_flow ? MessageType::kNegotiateGrpKeys2
+                                                          : MessageType::kNegotiateSessionKeys2),
+                    wire::encode_body(answer), state.stage.up);
   const Digest th2 =
       keys::transcript_2(state.create_1, state.create_2, in.octets, sealed.transcript);
   reviewed->keys = keys::derive_pairwise(state.root, th2);
@@ -275,8 +274,7 @@ Result<MemberExchange::Step> MemberExchange::on_refusal(Now, const Incoming& in,
 
 MemberExchange::Step MemberExchange::refuse(const Error& why, const Secret& key) {
   context_.out.count(why.kind);
-  context_.out.report(
-      {Report::Level::kWarning, "refused", "", channel_.peer().text(), why.text()});
+  context_.out.report({Report::Level::kWarning, "refused", "", channel_.peer().text(), why.text()});
   const auto sealed = Channel::seal(channel_.next_header(MessageType::kRefusal),
                                     wire::encode_body(wire::Refusal{std::string(why.name())}), key);
   return Step{Done{}, sealed.datagrams, Outcome::kEnded};
@@ -290,9 +288,9 @@ MemberExchange::Prepared MemberExchange::acknowledge() {
   Prepared prepared = std::move(std::get<Prepared>(state_));
   wire::KeyDownloadAck ack;
   ack.epoch_id = prepared.epoch.id;
-  ack.confirmation = keys::confirmation(
-      prepared.keys.pairwise, static_cast<std::uint8_t>(MessageType::kKeyDownloadAck),
-      prepared.epoch.hash);
+  ack.confirmation = keys::confirmation(prepared.keys.pairwise,
+                                        static_cast<std::uint8_t>(MessageType::kKeyDownloadAck),
+                                        prepared.epoch.hash);
   channel_.send(Channel::seal(channel_.next_header(MessageType::kKeyDownloadAck),
                               wire::encode_body(ack), prepared.keys.skek.up)
                     .datagrams);

@@ -20,9 +20,7 @@ Result<void> MemberSide::handle_datagram(Now now, const SocketAddress& from,
                        header.type == MessageType::kCreateSessionKek1;
     if (!opens) return fail(kUnknownExchange);
     if (exchanges_.size() >= kMaxMemberExchanges) return fail(kTooManyExchanges);
-    found = exchanges_
-                .try_emplace(key, context_, header.group, header.exchange, from, now)
-                .first;
+    found = exchanges_.try_emplace(key, context_, header.group, header.exchange, from, now).first;
     // A first message that does not hold leaves nothing behind.
     auto outcome = found->second.handle_datagram(now, from, datagram, octets, nullptr);
     if (!outcome) {
@@ -31,8 +29,7 @@ Result<void> MemberSide::handle_datagram(Now now, const SocketAddress& from,
     }
     return {};
   }
-  auto outcome =
-      found->second.handle_datagram(now, from, datagram, octets, epoch_of(header.group));
+  auto outcome = found->second.handle_datagram(now, from, datagram, octets, epoch_of(header.group));
   if (!outcome) return pass_on(outcome);
   if (*outcome == MemberExchange::Outcome::kPrepared) save_mark(key, *found->second.prepared());
   return {};
@@ -80,8 +77,7 @@ void MemberSide::commit(Now now, MemberExchange::Prepared prepared,
   if (held != groups_.end() && held->second.live.epoch().id == prepared.epoch.id) return;
 
   context_.out.report({Report::Level::kInfo, "keyed", prepared.token.policy.group,
-                       prepared.controller.name,
-                       "epoch " + prepared.epoch.statement.tuple.text()});
+                       prepared.controller.name, "epoch " + prepared.epoch.statement.tuple.text()});
   const MonoTime silent_at = silence_after(now, prepared.token.policy);
   if (held != groups_.end()) {
     const SocketAddress heard_so_far = held->second.live.control_multicast();
@@ -180,9 +176,8 @@ void MemberSide::handle_timeout(Now now) {
 }
 
 bool MemberSide::handle_installed(InstallId id, const Result<void>& outcome) {
-  return std::ranges::any_of(groups_, [&](auto& entry) {
-    return entry.second.live.handle_installed(id, outcome);
-  });
+  return std::ranges::any_of(
+      groups_, [&](auto& entry) { return entry.second.live.handle_installed(id, outcome); });
 }
 
 std::optional<MonoTime> MemberSide::next_timeout() const {
@@ -212,9 +207,14 @@ void MemberSide::describe(std::vector<GroupView>& views) const {
   }
 }
 
-const Epoch* MemberSide::epoch_of(const GroupId& group) const {
+const LiveGroup* MemberSide::live_group(const GroupId& group) const {
   const auto found = groups_.find(group);
-  return found == groups_.end() ? nullptr : &found->second.live.epoch();
+  return found == groups_.end() ? nullptr : &found->second.live;
+}
+
+const Epoch* MemberSide::epoch_of(const GroupId& group) const {
+  const LiveGroup* live = live_group(group);
+  return live == nullptr ? nullptr : &live->epoch();
 }
 
 }  // namespace gkmpd::protocol

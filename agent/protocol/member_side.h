@@ -25,7 +25,9 @@ class MemberSide {
 
   void describe(std::vector<GroupView>& views) const;
   [[nodiscard]] const Epoch* epoch_of(const GroupId& group) const;
-  [[nodiscard]] std::size_t group_count() const { return groups_.size(); }
+  [[nodiscard]] const LiveGroup* live_group(const GroupId& group) const;
+  /// This host controls the group from now on.
+  void forget(const GroupId& group) { groups_.erase(group); }
 
  private:
   using ExchangeKey = std::pair<GroupId, ExchangeId>;
@@ -36,7 +38,7 @@ class MemberSide {
     LiveGroup live;
     std::uint64_t heartbeat_number = 0;
     bool heard_active = false;
-    MonoTime silent_at;      // without another heartbeat until then
+    MonoTime silent_at;  // without another heartbeat until then
     bool silent = false;
     MonoTime checks_since{};  // one-second window of signature checks
     int checks = 0;
