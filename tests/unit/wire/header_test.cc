@@ -125,8 +125,8 @@ TEST(Header, OnlyTheTypesOfFigures1And2HeartbeatAndRefusalAreKnown) {
 TEST(Header, RolesFitTypes) {
   const std::set<unsigned> from_controller = {1, 3, 5, 7, 9, 15, 16};
   const std::set<unsigned> from_member = {2, 4, 6, 8, 10, 16};
-  for (const unsigned type : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16}) {
-    for (const unsigned role : {1, 2}) {
+  for (const unsigned type : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 10U, 15U, 16U}) {
+    for (const unsigned role : {1U, 2U}) {
       Header header = some_header();
       header.type = static_cast<MessageType>(type);
       header.role = static_cast<SenderRole>(role);
@@ -188,10 +188,10 @@ TEST(Header, TypesAreNamedAsInRfc2093) {
 }
 
 TEST(Header, SealedAreAllButCreationsAndHeartbeat) {
-  for (const unsigned type : {3, 4, 7, 8, 9, 10, 16}) {
+  for (const unsigned type : {3U, 4U, 7U, 8U, 9U, 10U, 16U}) {
     EXPECT_TRUE(is_sealed(static_cast<MessageType>(type))) << type;
   }
-  for (const unsigned type : {1, 2, 5, 6, 15}) {
+  for (const unsigned type : {1U, 2U, 5U, 6U, 15U}) {
     EXPECT_FALSE(is_sealed(static_cast<MessageType>(type))) << type;
   }
 }
