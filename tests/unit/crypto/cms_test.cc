@@ -91,6 +91,21 @@ TEST(Cms, AnotherContentTypeIsRefused) {
   EXPECT_EQ(name_of(cms_verify(made.der, "1.2.840.113549.1.7.1")), "crypto.bad-cms");
 }
 
+TEST(Cms, TheSignedContentTypeIsThatOfTheContent) {
+  // Signed as something else, then passed off as a token: only the type in the signed attributes
+  // tells, and it stands behind the certificate.
+  const Signed made;
+  Bytes der =
+      cms_sign(as_bytes(kText), oid_eku_gkmp(), made.commander.certificate, made.commander.key, {})
+          .value();
+  ASSERT_EQ(name_of(cms_verify(der, oid_eku_gkmp())), "read");
+  // Object identifiers of the project differ in their last octet alone, 2 and 3.
+  std::size_t at = as_text(der).find(kText);
+  while (!(der[at] == 2 && der[at + 1] == 0xa0)) --at;
+  der[at] = 3;
+  EXPECT_EQ(name_of(cms_verify(der, oid_group_token())), "crypto.bad-cms");
+}
+
 TEST(Cms, EveryOtherLengthIsRefused) {
   Signed made;
   for (std::size_t size = 0; size < made.der.size(); ++size) {
