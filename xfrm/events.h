@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "netlink/socket.h"
+#include "netlink/kernel_socket.h"
 #include "xfrm/state.h"
 
 namespace gkmpd::xfrm {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "netlink/socket.h"
+#include "netlink/kernel_socket.h"
 #include "xfrm/plan.h"
 #include "xfrm/state.h"
 

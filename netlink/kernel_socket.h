@@ -1,4 +1,5 @@
 // One netlink socket: batches, dumps and multicast events, with every reply checked.
+// (Not socket.h: libnl has a <netlink/socket.h>, which must not be found here.)
 #pragma once
 
 #include <functional>
