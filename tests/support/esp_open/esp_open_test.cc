@@ -18,7 +18,6 @@ const Octets kKey{0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19,
                   0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x20, 0x21, 0x22, 0x23};
 
 void append(Octets& out, View more) { out.insert(out.end(), more.begin(), more.end()); }
-void append(Octets& out, std::string_view text) { out.insert(out.end(), text.begin(), text.end()); }
 void append16(Octets& out, std::size_t value) {
   out.push_back(static_cast<std::uint8_t>(value >> 8));
   out.push_back(static_cast<std::uint8_t>(value));
@@ -74,9 +73,8 @@ Octets udp(Host from, std::uint16_t to_port, View payload) {
 }
 
 Octets test_payload() {
-  Octets out;
-  append(out, std::string_view("GKTRAFIC and whatever follows"));
-  return out;
+  constexpr std::string_view kText = "GKTRAFIC and whatever follows";
+  return {kText.begin(), kText.end()};
 }
 
 /// RFC 4106 done here once more; `plain` has its trailer.

@@ -19,6 +19,16 @@ std::string address_text(nl_addr* address) {
   return nl_addr2str(address, text.data(), text.size());
 }
 
+/// Windows above 32 packets have a state of their own, and the old field is 0 then.
+std::uint32_t replay_window(xfrmnl_sa* sa) {
+  unsigned unused = 0;
+  unsigned window = 0;
+  std::array<unsigned, kUnsizedBuffer> bitmap{};
+  const int error = xfrmnl_sa_get_replay_state_esn(sa, &unused, &unused, &unused, &unused, &window,
+                                                   &unused, bitmap.data());
+  return error < 0 ? static_cast<std::uint32_t>(xfrmnl_sa_get_replay_window(sa)) : window;
+}
+
 /// False if the SA is not ESP with an AEAD.
 bool read_sa(xfrmnl_sa* sa, SaKey& key) {
   if (xfrmnl_sa_get_proto(sa) != kProtocolEsp) return false;
@@ -35,7 +45,7 @@ bool read_sa(xfrmnl_sa* sa, SaKey& key) {
   key.algorithm = algorithm.data();
   key.icv_bits = icv_bits;
   key.reqid = static_cast<std::uint32_t>(xfrmnl_sa_get_reqid(sa));
-  key.replay_window = static_cast<std::uint32_t>(xfrmnl_sa_get_replay_window(sa));
+  key.replay_window = replay_window(sa);
   key.key.assign(octets.begin(), octets.begin() + key_bits / kBitsPerOctet);
   return true;
 }
