@@ -25,9 +25,10 @@ Result<std::map<std::string, std::string>> flat_object(std::string_view line) {
   bool repeated = false;
   bool nested = false;
   const auto look = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::key) repeated |= !keys.insert(value.get<std::string>()).second;
-    const bool opens = event == Json::parse_event_t::object_start ||
-                       event == Json::parse_event_t::array_start;
+    if (event == Json::parse_event_t::key)
+      repeated |= !keys.insert(value.get<std::string>()).second;
+    const bool opens =
+        event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
     if (opens && depth > 0) nested = true;
     return !(opens && depth > 0);
   };
@@ -105,8 +106,8 @@ Result<Request> decode_kind(std::string_view kind, Fields& fields) {
   if (kind == kShow) return decode_show(fields);
   if (kind == kStatus) return StatusRequest{};
   if (kind == kWatch) return decode_watch(fields);
-  return fail(kUnknownRequest, fmt::format("known are {}, {}, {}, {}, {}", kCreate, kList, kShow,
-                                           kStatus, kWatch));
+  return fail(kUnknownRequest,
+              fmt::format("known are {}, {}, {}, {}, {}", kCreate, kList, kShow, kStatus, kWatch));
 }
 
 /// Octets that are no UTF-8 become replacement characters: a log text must not cost the reply.
@@ -145,7 +146,9 @@ Result<Request> decode_request(std::string_view line) {
   return request;
 }
 
-std::string encode_request(const Request& request) { return line_of(std::visit(Encode{}, request)); }
+std::string encode_request(const Request& request) {
+  return line_of(std::visit(Encode{}, request));
+}
 
 std::string encode_reply(std::string_view key, const Json& value) {
   return line_of(Json{{"ok", true}, {std::string(key), value}});

@@ -21,8 +21,8 @@ constexpr std::size_t kReadChunk = 64 * 1024;
 constexpr int kListenBacklog = 16;
 
 tl::unexpected<Error> failed(const std::filesystem::path& path, std::string_view what) {
-  return fail(kControlSocketFailed, fmt::format("{}: {}: {}", path.string(), what,
-                                                std::strerror(errno)));
+  return fail(kControlSocketFailed,
+              fmt::format("{}: {}: {}", path.string(), what, std::strerror(errno)));
 }
 
 std::optional<sockaddr_un> to_sockaddr(const std::filesystem::path& path) {
@@ -48,8 +48,7 @@ Result<void> clear_stale(const std::filesystem::path& path, const sockaddr_un& a
   if (!probe) return failed(path, "socket");
   if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
       errno != ECONNREFUSED) {
-    return fail(kControlSocketBusy,
-                fmt::format("{}: another agent answers there", path.string()));
+    return fail(kControlSocketBusy, fmt::format("{}: another agent answers there", path.string()));
   }
   if (::unlink(path.c_str()) != 0) return failed(path, "a stale socket cannot be removed");
   return {};
@@ -136,9 +135,8 @@ void ControlServer::accept() {
   client->id = next_id_++;
   client->fd = std::move(fd);
   client->last_request = mono_now();
-  auto source = loop_.io(client->fd.get(), EPOLLIN, [this, id = client->id](std::uint32_t events) {
-    on_ready(id, events);
-  });
+  auto source = loop_.io(client->fd.get(), EPOLLIN,
+                         [this, id = client->id](std::uint32_t events) { on_ready(id, events); });
   if (!source) return;
   client->source = *std::move(source);
   clients_.emplace(client->id, std::move(client));
@@ -198,8 +196,8 @@ void ControlServer::queue(Client& client, const std::string& line) {
 
 bool ControlServer::write_to(Client& client) {
   while (!client.out.empty() && !client.overrun) {
-    const auto sent = ::send(client.fd.get(), client.out.data(), client.out.size(),
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto sent =
+        ::send(client.fd.get(), client.out.data(), client.out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
     if (sent < 0) return false;
@@ -220,7 +218,8 @@ void ControlServer::notify(std::string_view group, const std::string& line) {
 }
 
 bool ControlServer::has_watchers() const {
-  return std::ranges::any_of(clients_, [](const auto& entry) { return entry.second->watch.has_value(); });
+  return std::ranges::any_of(clients_,
+                             [](const auto& entry) { return entry.second->watch.has_value(); });
 }
 
 void ControlServer::drop_idle() {

@@ -34,10 +34,9 @@ class ControlServer {
 
   /// Listens at `path`, mode 0600. A socket that stands there already is replaced only if nobody
   /// answers at it: `control.socket-busy`; `control.socket-failed`.
-  [[nodiscard]] static Result<std::unique_ptr<ControlServer>> open(const std::filesystem::path& path,
-                                                                   Loop& loop, Counters& counters,
-                                                                   Answer answer,
-                                                                   Snapshot snapshot);
+  [[nodiscard]] static Result<std::unique_ptr<ControlServer>> open(
+      const std::filesystem::path& path, Loop& loop, Counters& counters, Answer answer,
+      Snapshot snapshot);
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
   /// Removes the socket's file.

@@ -57,8 +57,8 @@ Result<std::string> read_text_file(const std::filesystem::path& file, std::size_
   auto opened = open_regular(file, most);
   if (!opened) return pass_on(opened);
   std::string text(static_cast<std::size_t>(opened->info.st_size), '\0');
-  auto have = read_into(file, opened->fd,
-                        {reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+  auto have =
+      read_into(file, opened->fd, {reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
   if (!have) return pass_on(have);
   text.resize(*have);
   return text;

@@ -32,8 +32,8 @@ class Log {
   /// that descriptor 2 is), so that no record appears twice.
   [[nodiscard]] static Sink sink_of_process();
 
-  /// Records below the least level are dropped. A journal that takes nothing is replaced by standard
-  /// error for that record.
+  /// Records below the least level are dropped. A journal that takes nothing is replaced by
+  /// standard error for that record.
   void write(const protocol::Report& report) const;
 
   void set_level(LogLevel least) { least_ = least; }

@@ -49,9 +49,7 @@ MonoTime mono_now() {
                                                            std::chrono::nanoseconds(now.tv_nsec)));
 }
 
-WallTime wall_now() {
-  return std::chrono::floor<seconds>(std::chrono::system_clock::now());
-}
+WallTime wall_now() { return std::chrono::floor<seconds>(std::chrono::system_clock::now()); }
 
 void Loop::Source::Release::operator()(sd_event_source* source) const {
   sd_event_source_disable_unref(source);
@@ -91,8 +89,8 @@ Result<Loop::Source> Loop::timer(Call call) {
   auto held = std::make_unique<Call>(std::move(call));
   sd_event_source* source = nullptr;
   // Accuracy of 1 ms: the core's times are in milliseconds.
-  const int r = sd_event_add_time(event_.get(), &source, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_time,
-                                  nullptr);
+  const int r =
+      sd_event_add_time(event_.get(), &source, CLOCK_MONOTONIC, UINT64_MAX, 1000, on_time, nullptr);
   if (r < 0) return failed("timer", r);
   own_call(source, std::move(held));
   sd_event_source_set_enabled(source, SD_EVENT_OFF);

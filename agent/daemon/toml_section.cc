@@ -11,8 +11,8 @@ namespace gkmpd::daemon {
 
 void TomlProblems::add(ErrorKind kind, std::uint32_t line, const std::string& what) {
   if (first_) return;
-  first_ = Error{
-      kind, line == 0 ? fmt::format("{}: {}", file_, what) : fmt::format("{}:{}: {}", file_, line, what)};
+  first_ = Error{kind, line == 0 ? fmt::format("{}: {}", file_, what)
+                                 : fmt::format("{}:{}: {}", file_, line, what)};
 }
 
 std::string TomlSection::full(std::string_view key) const {
@@ -48,8 +48,8 @@ std::optional<std::int64_t> TomlSection::number(std::string_view key, std::int64
                                                 std::int64_t most) {
   const toml::node* node = find(key);
   if (node == nullptr) return std::nullopt;
-  if (const auto* value = node->as_integer(); value != nullptr && value->get() >= least &&
-                                              value->get() <= most) {
+  if (const auto* value = node->as_integer();
+      value != nullptr && value->get() >= least && value->get() <= most) {
     return value->get();
   }
   problems_.add(kConfigBadValue, node->source().begin.line,
@@ -97,10 +97,10 @@ void TomlSection::finish() {
   if (table_ == nullptr) return;
   for (const auto& [key, node] : *table_) {
     if (std::ranges::find(known_, key.str()) != known_.end()) continue;
-    problems_.add(kConfigUnknownKey, key.source().begin.line,
-                  fmt::format("key {} is not known; {} may hold {}", full(key.str()),
-                              name_.empty() ? "the file" : "[" + name_ + "]",
-                              fmt::join(known_, ", ")));
+    problems_.add(
+        kConfigUnknownKey, key.source().begin.line,
+        fmt::format("key {} is not known; {} may hold {}", full(key.str()),
+                    name_.empty() ? "the file" : "[" + name_ + "]", fmt::join(known_, ", ")));
   }
 }
 

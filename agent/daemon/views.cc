@@ -86,30 +86,29 @@ Json to_json(const Status& status) {
   const auto age = status.crl_this_update && *status.crl_this_update < status.now
                        ? (status.now - *status.crl_this_update).count()
                        : 0;
-  return Json{
-      {"version", status.version},
-      {"host", status.host},
-      {"control", status.control.text()},
-      {"interface", status.interface},
-      {"certificate",
-       {{"serial", status.certificate_serial},
-        {"not_after", time_text(status.certificate_not_after)}}},
-      {"crl",
-       {{"number", status.crl_number ? Json(*status.crl_number) : Json(nullptr)},
-        {"this_update", time_or_null(status.crl_this_update)},
-        {"next_update", time_or_null(status.crl_next_update)},
-        {"age_s", age},
-        {"entries", status.crl_entries}}},
-      {"time", time_text(status.now)},
-      {"clock_trusted", status.clock_trusted},
-      {"uptime_s", status.uptime_s},
-      {"kernel",
-       {{"sas", status.kernel_sas},
-        {"policies", status.kernel_policies},
-        {"recorded", status.kernel_recorded},
-        {"error", status.kernel_error}}},
-      {"groups", std::move(groups)},
-      {"counters", std::move(counters)}};
+  return Json{{"version", status.version},
+              {"host", status.host},
+              {"control", status.control.text()},
+              {"interface", status.interface},
+              {"certificate",
+               {{"serial", status.certificate_serial},
+                {"not_after", time_text(status.certificate_not_after)}}},
+              {"crl",
+               {{"number", status.crl_number ? Json(*status.crl_number) : Json(nullptr)},
+                {"this_update", time_or_null(status.crl_this_update)},
+                {"next_update", time_or_null(status.crl_next_update)},
+                {"age_s", age},
+                {"entries", status.crl_entries}}},
+              {"time", time_text(status.now)},
+              {"clock_trusted", status.clock_trusted},
+              {"uptime_s", status.uptime_s},
+              {"kernel",
+               {{"sas", status.kernel_sas},
+                {"policies", status.kernel_policies},
+                {"recorded", status.kernel_recorded},
+                {"error", status.kernel_error}}},
+              {"groups", std::move(groups)},
+              {"counters", std::move(counters)}};
 }
 
 }  // namespace gkmpd::daemon
