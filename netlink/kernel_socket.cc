@@ -53,6 +53,8 @@ class Socket::Impl {
   Result<std::optional<ByteView>> receive();
   /// As `receive`, where a datagram must be there.
   Result<ByteView> receive_reply();
+  /// Wipes what was received last.
+  void forget() { wipe(buffer_.expose_for_writing()); }
   /// Throws away what waits, so that the next request does not meet the replies of this one.
   void drain();
 
@@ -125,7 +127,7 @@ Result<void> Socket::Impl::send(const Batch& batch) {
 }
 
 Result<std::optional<ByteView>> Socket::Impl::receive() {
-  wipe(buffer_.expose_for_writing());
+  forget();
   // libmnl does not tell the sender, so look before taking: size and sender of what comes next.
   sockaddr_nl sender{};
   socklen_t sender_size = sizeof sender;
@@ -162,7 +164,6 @@ void Socket::Impl::drain() {
     const auto datagram = receive();
     if (datagram ? !datagram->has_value() : datagram.error().kind == kReceiveFailed) break;
   }
-  wipe(buffer_.expose_for_writing());
 }
 
 Result<void> Socket::Impl::check_reply(const Message& message, std::uint32_t first,
@@ -251,10 +252,9 @@ Result<std::vector<BatchFailure>> Socket::run(Batch& batch, const OnMessage& on_
   batch.seal(first, impl_->port_id());
   if (auto sent = impl_->send(batch); !sent) return pass_on(sent);
   auto failures = impl_->read_answers(batch.size(), first, on_reply);
-  if (!failures) {
-    impl_->drain();
-    return failures;
-  }
+  if (!failures) impl_->drain();
+  impl_->forget();
+  if (!failures) return failures;
   std::sort(failures->begin(), failures->end(),
             [](const BatchFailure& a, const BatchFailure& b) { return a.index < b.index; });
   return failures;
@@ -271,23 +271,24 @@ Result<void> Socket::dump(std::uint16_t type, ByteView header, const OnMessage& 
     request.seal(sequence, impl_->port_id());
     if (auto sent = impl_->send(request); !sent) return sent;
     const auto disturbed = impl_->read_dump(sequence, on_object);
-    if (!disturbed) {
-      impl_->drain();
-      return tl::unexpected<Error>(disturbed.error());
-    }
+    if (!disturbed) impl_->drain();
+    impl_->forget();
+    if (!disturbed) return tl::unexpected<Error>(disturbed.error());
     if (!*disturbed) return {};
   }
   return fail(kDumpInterrupted, std::to_string(kMaxDumpTries) + " times");
 }
 
 Result<void> Socket::read_events(const OnMessage& on_event) {
-  for (int i = 0; i < kMaxEventDatagrams; ++i) {
+  Result<void> read;
+  for (int i = 0; i < kMaxEventDatagrams && read; ++i) {
     const auto datagram = impl_->receive();
     if (!datagram) return tl::unexpected<Error>(datagram.error());
-    if (!*datagram) break;
-    if (auto read = for_each_message(**datagram, on_event); !read) return read;
+    if (!*datagram) return {};
+    read = for_each_message(**datagram, on_event);
   }
-  return {};
+  impl_->forget();
+  return read;
 }
 
 int Socket::fd() const { return impl_->fd(); }

@@ -13,14 +13,22 @@
 
 namespace gkmpd::netlink {
 
-/// The first sizeof(T) octets as a T; nothing if there are fewer. Copies, since payloads are
-/// aligned to four octets only.
+/// Copies the first sizeof(T) octets into `object`, since payloads are aligned to four octets only;
+/// false, and nothing copied, if there are fewer.
+template <typename T>
+  requires std::is_trivially_copyable_v<T>
+[[nodiscard]] bool read_into(T& object, ByteView bytes) {
+  if (bytes.size() < sizeof(T)) return false;
+  std::memcpy(&object, bytes.data(), sizeof object);
+  return true;
+}
+
+/// The same as a value. (Not for structs that end in a flexible array.)
 template <typename T>
   requires std::is_trivially_copyable_v<T>
 [[nodiscard]] std::optional<T> read_object(ByteView bytes) {
-  if (bytes.size() < sizeof(T)) return std::nullopt;
   T object;
-  std::memcpy(&object, bytes.data(), sizeof object);
+  if (!read_into(object, bytes)) return std::nullopt;
   return object;
 }
 

@@ -126,6 +126,9 @@ inline constexpr std::uint32_t kPolicyIndexBase = 0x47000000;
 [[nodiscard]] constexpr bool is_our_policy_index(std::uint32_t index) {
   return (index & 0xff000000U) == kPolicyIndexBase;
 }
+[[nodiscard]] constexpr GroupSlot slot_of_policy_index(std::uint32_t index) {
+  return static_cast<GroupSlot>((index >> 8) & kMaxSlot);
+}
 
 /// Lower numbers are preferred by the kernel.
 inline constexpr std::uint32_t kProtectPriority = 1000;

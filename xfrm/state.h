@@ -56,14 +56,15 @@ struct SaState {
 
 struct PolicyState {
   PolicyKind kind = PolicyKind::kGuard;
-  std::uint32_t index = 0;
+  std::uint32_t index = 0;  // decides the kind
   IpAddress destination;
   /// These four are of the protect policy alone.
   std::optional<IpAddress> source;
   std::uint8_t ip_protocol = 0;
   std::uint16_t port = 0;
   std::uint32_t reqid = 0;
-  /// False for a policy read back whose action, template or priority is not what we install.
+  /// False for a policy read back whose selector is ours but whose action, template or priority is
+  /// not what we install.
   bool regular = true;
 
   [[nodiscard]] ObjectId id() const;
