@@ -140,7 +140,6 @@ class TestPki {
   std::uint64_t crl_number_ = 1;
   std::vector<crypto::RevokedEntry> revoked_;
   TestHost root_;
-  std::optional<TestHost> commander_;
 };
 
 }  // namespace gkmpd::test
