@@ -146,11 +146,8 @@ void Agent::perform(const protocol::SaveFloor& event) {
 
 void Agent::perform(protocol::InstallGroup event) {
   const auto id = event.id;
-  const std::string name = event.spec.group_name;
+  // The core reports what failed, and knows what it means for the group.
   auto installed = installer_.install(std::move(event));
-  if (!installed) {
-    report({Report::Level::kError, "install-failed", name, "", installed.error().text()});
-  }
   endpoint_.handle_installed(now(), id, installed);
 }
 
