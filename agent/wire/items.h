@@ -12,36 +12,36 @@ namespace gkmpd::wire {
 /// Numbers of items; the sections are those of RFC 2093. Numbers of later items are reserved in
 /// docs/PROTOCOL.md.
 enum class Item : std::uint16_t {
-  kRequest = 1,              // 3.18
-  kGtekId = 2,               // 3.4
-  kGkekId = 3,               // 3.5
-  kSkekId = 4,               // 3.13
-  kNonce = 5,                //
-  kGtekCreation = 6,         // 3.6
-  kGkekCreation = 7,         // 3.7
-  kSkekCreation = 8,         // 3.14
-  kPublicKey = 9,            // 3.9, 3.11
-  kTokenHash = 10,           //
-  kToken = 11,               // 3.2
-  kCertificates = 12,        // 3.12, 3.15
-  kCrlNumbers = 13,          //
-  kSourceAddresses = 14,     //
-  kStatement = 15,           //
-  kStatementSignature = 16,  //
-  kEncryptedGrpKeys = 17,    // 3.16
-  kSenderTable = 18,         //
-  kExclusionSet = 19,        //
-  kEpochId = 20,             //
-  kConfirmation = 21,        // 3.17
-  kErrorName = 22,           //
-  kTuple = 23,               //
-  kHeartbeatNumber = 24,     //
-  kTime = 25,                //
-  kExclusionHash = 26,       //
-  kControlUnicast = 27,      //
-  kControlMulticast = 28,    //
-  kActive = 29,              //
-  kSignature = 0x7fff,       // 3.8, 3.10: the highest, so nothing stands behind it
+  kRequest = 1,  // 3.18
+  kGtekId = 2,   // 3.4
+  kGkekId = 3,   // 3.5
+  kSkekId = 4,   // 3.13
+  kNonce = 5,
+  kGtekCreation = 6,  // 3.6
+  kGkekCreation = 7,  // 3.7
+  kSkekCreation = 8,  // 3.14
+  kPublicKey = 9,     // 3.9, 3.11
+  kTokenHash = 10,
+  kToken = 11,         // 3.2
+  kCertificates = 12,  // 3.12, 3.15
+  kCrlNumbers = 13,
+  kSourceAddresses = 14,
+  kStatement = 15,
+  kStatementSignature = 16,
+  kEncryptedGrpKeys = 17,  // 3.16
+  kSenderTable = 18,
+  kExclusionSet = 19,
+  kEpochId = 20,
+  kConfirmation = 21,  // 3.17
+  kErrorName = 22,
+  kTuple = 23,
+  kHeartbeatNumber = 24,
+  kTime = 25,
+  kExclusionHash = 26,
+  kControlUnicast = 27,
+  kControlMulticast = 28,
+  kActive = 29,
+  kSignature = 0x7fff,  // 3.8, 3.10: the highest, so nothing stands behind it
 };
 
 /// Top bit of a tag: a reader that does not know the item refuses the message. All of ours have it.
