@@ -59,9 +59,9 @@ Result<std::set<std::string>> decode_categories(ByteView content) {
 Result<std::set<Role>> decode_roles(ByteView content) {
   std::set<Role> roles;
   if (content.size() == 1 && content[0] == 0) return roles;
-  if (content.size() != 2 || content[0] > 7) return bad("roles are not a short BIT STRING");
+  if (content.size() != 2) return bad("roles are not a short BIT STRING");
   const std::uint8_t bits = content[1];
-  if ((bits >> content[0] & 1) == 0) return bad("roles end in a zero bit");
+  if (bits == 0 || std::countr_zero(bits) != content[0]) return bad("roles' last bit is not set");
   std::uint8_t known = 0;
   for (const auto& [role, text] : kRoles) {
     known = static_cast<std::uint8_t>(known | bit_of(role));

@@ -1,5 +1,7 @@
 #include "tests/vectors/wire_samples.h"
 
+#include <algorithm>
+
 namespace gkmpd::wire::samples {
 namespace {
 
@@ -116,6 +118,16 @@ std::vector<MessageSample> messages() {
       {"heartbeat", header(kHeartbeat, kController, 1), heartbeat()},
       {"refusal", header(kRefusal, kMember, 2), Refusal{"identity.level-too-low"}},
   };
+}
+
+MessageSample sample_of(MessageType type) {
+  const auto all = messages();
+  return *std::ranges::find(all, type, [](const auto& sample) { return sample.header.type; });
+}
+
+Bytes body_of(std::string_view name) {
+  const auto all = messages();
+  return encode_body(std::ranges::find(all, name, &MessageSample::name)->message);
 }
 
 Statement statement() {

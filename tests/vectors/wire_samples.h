@@ -16,6 +16,10 @@ struct MessageSample {
 
 /// Every message type at least once; optional parts with and without.
 [[nodiscard]] std::vector<MessageSample> messages();
+/// The first of them with this type.
+[[nodiscard]] MessageSample sample_of(MessageType type);
+/// The body of the one with this name.
+[[nodiscard]] Bytes body_of(std::string_view name);
 
 [[nodiscard]] Statement statement();
 [[nodiscard]] SenderTable sender_table();

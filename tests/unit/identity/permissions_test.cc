@@ -89,7 +89,7 @@ TEST_P(RefusedPermissions, AreRefusedWithTheReason) {
 }
 
 constexpr Refused kRefused[] = {
-    {"TrailingOctet", "300e 020101 020102 3100 030100 3000 00", "SEQUENCE"},
+    {"TrailingOctet", "300d 020101 020102 3100 030100 3000 00", "SEQUENCE"},
     {"OctetInsideBehindAll", "300f 020101 020102 3100 030100 3000 0500", "more than is known"},
     {"IndefiniteLength", "3080 020101 020102 3100 030100 3000 0000", "SEQUENCE"},
     {"LongFormForShortLength", "30810d 020101 020102 3100 030100 3000", "SEQUENCE"},
@@ -107,13 +107,13 @@ constexpr Refused kRefused[] = {
     {"CategoryUpperCase", "3010 020101 020102 3103 0c0141 030100 3000", "valid name"},
     {"CategoryEmpty", "300f 020101 020102 3102 0c00 030100 3000", "valid name"},
     {"CategoryNotUtf8", "3010 020101 020102 3103 0c01ff 030100 3000", "valid name"},
-    {"RolesTrailingZero", "300e 020101 020102 3100 03020580 3000", "zero bit"},
-    {"RolesUnusedBitsSet", "300e 020101 020102 3100 030206e0 3000", "zero bit"},
-    {"RolesEmptyWithOctet", "300e 020101 020102 3100 03020000 3000", "zero bit"},
+    {"RolesTrailingZero", "300e 020101 020102 3100 03020580 3000", "last bit"},
+    {"RolesUnusedBitsSet", "300e 020101 020102 3100 030206e0 3000", "last bit"},
+    {"RolesEmptyWithOctet", "300e 020101 020102 3100 03020000 3000", "last bit"},
     {"RolesUnknownBit", "300e 020101 020102 3100 03020204 3000", "unknown"},
     {"RolesTwoOctets", "300f 020101 020102 3100 0303078080 3000", "short BIT STRING"},
     {"RolesNoOctets", "300c 020101 020102 3100 0300 3000", "short BIT STRING"},
-    {"RolesEightUnused", "300e 020101 020102 3100 03020880 3000", "short BIT STRING"},
+    {"RolesEightUnused", "300e 020101 020102 3100 03020880 3000", "last bit"},
     {"GroupTwice", "3013 020101 020102 3100 030100 3006 0c0161 0c0161", "twice"},
     {"StarBesideGroup", "3013 020101 020102 3100 030100 3006 0c012a 0c0161", "beside"},
     {"GroupNotAName", "3010 020101 020102 3100 030100 3003 0c0141", "not valid"},

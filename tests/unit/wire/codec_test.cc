@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "agent/wire/values.h"
+
 namespace gkmpd::wire {
 namespace {
 
@@ -62,6 +64,14 @@ TEST(Reader, SaysWhatIsLeftOver) {
   Reader in(octets);
   (void)in.number<std::uint8_t>();
   EXPECT_EQ(in.finish().error().kind, kTrailing);
+}
+
+TEST(Values, AnAddressReadOverAnotherKeepsNothingOfIt) {
+  const Bytes octets{4, 10, 9, 0, 1};
+  Reader in(octets);
+  IpAddress address = *IpAddress::parse("fd09::1");
+  get(in, address);
+  EXPECT_EQ(address, *IpAddress::parse("10.9.0.1"));
 }
 
 }  // namespace
