@@ -73,7 +73,9 @@ started_at() {
 agent_start() {
   local host=$1 pid
   ! agent_lives "$host" || fail "the agent of $host runs already"
-  inside "$host" "$bin/gkmpd" --config "$dir/$host/gkmpd.toml" </dev/null >>"$dir/$host/log" 2>&1 &
+  # exec: the number kept is the agent's, not that of a shell around it.
+  exec nsenter --net="/run/netns/$prefix-$host" "$bin/gkmpd" --config "$dir/$host/gkmpd.toml" \
+    </dev/null >>"$dir/$host/log" 2>&1 &
   pid=$!
   disown "$pid"
   echo "$pid $(started_at "$pid")" >"$dir/$host/pid"
@@ -134,7 +136,7 @@ status() {
 }
 
 quoted_list() {
-  local out= word
+  local out="" word
   for word in $1; do out+=", \"$word\""; done
   echo "[${out#, }]"
 }
