@@ -38,6 +38,10 @@ cloud_kernel() {
 # make_initramfs FILE: busybox, sshfs with its libraries, and an init that changes over to our root.
 make_initramfs() {
   local root=$job/initramfs file
+  local options=passive,allow_other,default_permissions,kernel_cache,dcache_timeout=600
+  options+=,entry_timeout=600,attr_timeout=600
+  # Newer versions refuse absolute links, which a root is full of, unless told.
+  if sshfs --help 2>&1 | grep -q no_contain_symlinks; then options+=,no_contain_symlinks; fi
   mkdir -p "$root"/{bin,dev,proc,sys,newroot}
   cp -- "$(command -v busybox)" "$root/bin/busybox" || return
   for file in $(command -v sshfs) $(ldd "$(command -v sshfs)" | grep -o '/[^ ]*'); do
@@ -51,7 +55,7 @@ export PATH=/bin:/usr/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev 2>/dev/null
-sshfs here:/ /newroot -f -o passive,allow_other,default_permissions,kernel_cache,auto_cache \
+sshfs here:/ /newroot -f -o $options \
   <>/dev/vport0p1 >&0 &
 until grep -q " /newroot " /proc/mounts; do kill -0 \$! || exit; sleep 0.1; done
 mount -t devtmpfs dev /newroot/dev
