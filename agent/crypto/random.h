@@ -1,7 +1,12 @@
 // Where randomness comes from in production and in the simulator.
 #pragma once
 
+#include <memory>
+
 #include "agent/base/random.h"
+
+// OpenSSL's table of generator functions.
+struct rand_meth_st;
 
 namespace gkmpd::crypto {
 
@@ -19,12 +24,19 @@ class SeededRandom final : public Random {
   explicit SeededRandom(std::uint64_t seed);
   void fill(std::span<std::uint8_t> out) override;
 
+  /// Overrides nest: the end of one brings back whatever was there before it. Not for programs
+  /// with threads.
   class OpenSslOverride {
    public:
     explicit OpenSslOverride(std::uint64_t seed);
     OpenSslOverride(const OpenSslOverride&) = delete;
     OpenSslOverride& operator=(const OpenSslOverride&) = delete;
     ~OpenSslOverride();
+
+   private:
+    std::unique_ptr<SeededRandom> stream_;
+    SeededRandom* outer_stream_;
+    const rand_meth_st* outer_method_;
   };
 
  private:

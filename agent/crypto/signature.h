@@ -2,6 +2,7 @@
 // form (P3).
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ class PublicKey {
  private:
   friend class PrivateKey;
   friend class Certificate;
+  friend class CertificateRequest;
+  friend struct KeyAccess;
   PublicKey() = default;
 
   std::shared_ptr<evp_pkey_st> key_;

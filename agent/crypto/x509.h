@@ -15,7 +15,6 @@
 
 struct x509_st;
 struct X509_crl_st;
-struct X509_req_st;
 
 namespace gkmpd::crypto {
 
@@ -30,7 +29,9 @@ inline constexpr std::size_t kMaxCrlSize = 16 * 1024 * 1024;
 
 class Certificate {
  public:
-  /// Exactly one certificate; octets behind it are an error.
+  /// Exactly one certificate; octets behind it are an error. `crypto.bad-certificate` also for
+  /// anything that is not DER or not X.509 version 3, for keys that are none of KeyType and for
+  /// signatures otherwise than with ECDSA and SHA-2 or with Ed25519.
   [[nodiscard]] static Result<Certificate> from_der(ByteView der);
   /// The first certificate of a PEM text.
   [[nodiscard]] static Result<Certificate> from_pem(std::string_view pem);
@@ -80,11 +81,15 @@ class Certificate {
   bool self_signed_ = false;
 };
 
+/// A serial number as a CRL is searched by: 20 octets, right-aligned.
+using SerialKey = ByteArray<20>;
+
 /// A full-scope revocation list (profile P7): delta, indirect, and reason- or type-limited lists
 /// are refused when read, as is one without CRLNumber.
 class Crl {
  public:
-  /// DER, exactly; `crypto.bad-crl`, `crypto.crl-scope`.
+  /// DER, exactly. `crypto.bad-crl`; `crypto.crl-scope` for a delta list, any
+  /// issuingDistributionPoint, an entry of another issuer, an unknown critical extension.
   [[nodiscard]] static Result<Crl> from_der(ByteView der);
   [[nodiscard]] static Result<Crl> from_pem(std::string_view pem);
   [[nodiscard]] std::string to_pem() const;
@@ -94,6 +99,8 @@ class Crl {
   [[nodiscard]] std::uint64_t number() const { return number_; }
   [[nodiscard]] WallTime this_update() const { return this_update_; }
   [[nodiscard]] std::optional<WallTime> next_update() const { return next_update_; }
+  /// True if `certificate` is of this list's issuer and its serial number is listed (an entry
+  /// "removeFromCRL" does not count).
   [[nodiscard]] bool revokes(const Certificate& certificate) const;
   /// True if `issuer` has this list's issuer name, may sign lists, and its key verifies it.
   [[nodiscard]] bool issued_by(const Certificate& issuer) const;
@@ -104,6 +111,8 @@ class Crl {
   Crl() = default;
 
   std::shared_ptr<X509_crl_st> crl_;
+  /// Sorted. OpenSSL's own look-up sorts behind a lock and stops at the first of two entries.
+  std::shared_ptr<const std::vector<SerialKey>> revoked_;
   Bytes der_;
   std::uint64_t number_ = 0;
   WallTime this_update_{};
@@ -112,15 +121,18 @@ class Crl {
 };
 
 /// The path from `leaf` to one of `anchors`, leaf first, anchor last, found and verified by OpenSSL
-/// at time `at` (signatures, validity, CA flags, path length; no revocation, see identity). Errors:
-/// `crypto.chain-untrusted`, `crypto.chain-expired`, `crypto.chain-invalid`.
+/// at time `at` (signatures, validity, CA flags, path length; no revocation, see identity). At most
+/// four certificates between the two; at notAfter itself a certificate has expired. Errors:
+/// `crypto.chain-untrusted` (no way to an anchor), `crypto.chain-expired` (or not valid yet),
+/// `crypto.chain-invalid` (all else).
 [[nodiscard]] Result<std::vector<Certificate>> build_chain(
     const Certificate& leaf, const std::vector<Certificate>& intermediates,
     const std::vector<Certificate>& anchors, WallTime at);
 
-/// What the security manager writes into a certificate.
+/// What the security manager writes into a certificate. `crypto.bad-certificate` for a name or a
+/// validity that does not fit.
 struct CertificateTemplate {
-  std::string name;                  // CN, and dNSName SAN unless this is a CA
+  std::string name;                  // CN, and dNSName SAN (lower case) unless this is a CA
   std::vector<IpAddress> addresses;  // iPAddress SANs
   WallTime not_before;
   WallTime not_after;
@@ -132,19 +144,23 @@ struct CertificateTemplate {
 /// A PKCS #10 request; its signature is verified when read.
 class CertificateRequest {
  public:
+  /// `name` is 1 to 64 letters, digits, dots, hyphens, underscores; `crypto.bad-request`.
   [[nodiscard]] static Result<CertificateRequest> make(const PrivateKey& key,
                                                        const std::string& name);
+  /// Exactly one request; `crypto.bad-request`, also if its signature does not hold.
+  [[nodiscard]] static Result<CertificateRequest> from_der(ByteView der);
   [[nodiscard]] static Result<CertificateRequest> from_pem(std::string_view pem);
   [[nodiscard]] std::string to_pem() const;
+  [[nodiscard]] const Bytes& der() const { return der_; }
   [[nodiscard]] const PublicKey& public_key() const { return public_key_; }
-  /// The CN asked for, lower case.
+  /// The only CN asked for, lower case; empty if there is none or several.
   [[nodiscard]] const std::string& name() const { return name_; }
 
  private:
   friend struct X509Access;
   CertificateRequest() = default;
 
-  std::shared_ptr<X509_req_st> request_;
+  Bytes der_;
   PublicKey public_key_;
   std::string name_;
 };
@@ -153,7 +169,8 @@ class CertificateRequest {
 [[nodiscard]] Result<Certificate> make_root(const PrivateKey& key,
                                             const CertificateTemplate& wanted);
 
-/// A certificate for `subject_key` issued by `issuer`, whose key is `issuer_key`. A random serial.
+/// A certificate for `subject_key` issued by `issuer`, whose key is `issuer_key` (else
+/// `crypto.key-unsuitable`). A random serial of 128 bits, from OpenSSL's generator.
 [[nodiscard]] Result<Certificate> issue_certificate(const Certificate& issuer,
                                                     const PrivateKey& issuer_key,
                                                     const PublicKey& subject_key,
@@ -164,7 +181,8 @@ struct RevokedEntry {
   WallTime revoked_at;
 };
 
-/// A full revocation list, signed.
+/// A full revocation list, signed. `crypto.key-unsuitable` as above, `crypto.bad-crl` for entries
+/// or times that do not fit.
 [[nodiscard]] Result<Crl> make_crl(const Certificate& issuer, const PrivateKey& issuer_key,
                                    std::uint64_t number, WallTime this_update, WallTime next_update,
                                    const std::vector<RevokedEntry>& revoked);

@@ -1,0 +1,213 @@
+#include "agent/crypto/signature.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "agent/crypto/errors.h"
+#include "agent/crypto/hash.h"
+#include "agent/crypto/key_access.h"
+#include "agent/crypto/openssl.h"
+
+namespace gkmpd::crypto {
+namespace {
+
+using ossl::require;
+
+// Everything of a SubjectPublicKeyInfo before the key's own octets. A key of ours has exactly this
+// in front and exactly `key_size` octets behind: that leaves no room for explicit curve parameters,
+// compressed points, other DER forms or trailing octets.
+struct SpkiForm {
+  KeyType type;
+  std::string_view name;
+  std::string_view openssl_name;
+  std::string_view prefix_hex;
+  std::size_t key_size;
+};
+
+constexpr std::array<SpkiForm, 3> kForms{{
+    {KeyType::kEcdsaP256, "p256", "P-256", "3059301306072a8648ce3d020106082a8648ce3d03010703420004",
+     64},
+    {KeyType::kEcdsaP384, "p384", "P-384", "3076301006072a8648ce3d020106052b8104002203620004", 96},
+    {KeyType::kEd25519, "ed25519", "ED25519", "302a300506032b6570032100", 32},
+}};
+
+const SpkiForm& form_of(KeyType type) { return kForms[static_cast<std::size_t>(type)]; }
+
+const SpkiForm* recognize(ByteView spki) {
+  for (const SpkiForm& form : kForms) {
+    const Bytes prefix = from_hex(form.prefix_hex).value_or(Bytes{});
+    if (spki.size() == prefix.size() + form.key_size && equal(spki.first(prefix.size()), prefix)) {
+      return &form;
+    }
+  }
+  return nullptr;
+}
+
+std::string_view context_text(SignatureContext context) {
+  switch (context) {
+    case SignatureContext::kCreate1:
+      return "create-1";
+    case SignatureContext::kCreate2:
+      return "create-2";
+    case SignatureContext::kNegotiate1:
+      return "negotiate-1";
+    case SignatureContext::kStatement:
+      return "statement";
+    case SignatureContext::kHeartbeat:
+      return "heartbeat";
+  }
+  std::abort();  // not a value of the enum
+}
+
+const EVP_MD* content_digest(KeyType type) {
+  switch (type) {
+    case KeyType::kEcdsaP256:
+      return EVP_sha256();
+    case KeyType::kEcdsaP384:
+      return EVP_sha384();
+    case KeyType::kEd25519:
+      return EVP_sha512();
+  }
+  std::abort();  // not a value of the enum
+}
+
+Bytes hash_content(KeyType type, std::initializer_list<ByteView> content) {
+  const ossl::DigestContext hash(EVP_MD_CTX_new());
+  require(hash != nullptr);
+  require(EVP_DigestInit_ex2(hash.get(), content_digest(type), nullptr) == 1);
+  for (const ByteView part : content) {
+    if (!part.empty()) require(EVP_DigestUpdate(hash.get(), part.data(), part.size()) == 1);
+  }
+  ByteArray<EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  require(EVP_DigestFinal_ex(hash.get(), digest.data(), &size) == 1);
+  return to_bytes(ByteView(digest).first(size));
+}
+
+// What a signature is made over (profile P3).
+Bytes signed_message(KeyType type, SignatureContext context,
+                     std::initializer_list<ByteView> content) {
+  Bytes message(64, 0x20);
+  append(message, as_bytes("GKMP/1 "));
+  append(message, as_bytes(context_text(context)));
+  message.push_back(0);
+  append(message, hash_content(type, content));
+  return message;
+}
+
+// OpenSSL would ask the terminal.
+int no_passphrase(char*, int, int, void*) { return -1; }
+
+}  // namespace
+
+const EVP_MD* signing_digest(KeyType type) {
+  return type == KeyType::kEd25519 ? nullptr : content_digest(type);
+}
+
+std::string_view to_text(KeyType type) { return form_of(type).name; }
+
+Result<KeyType> key_type_from_text(std::string_view text) {
+  const auto* const form = std::ranges::find(kForms, text, &SpkiForm::name);
+  if (form == kForms.end()) {
+    return fail(kBadKey, "key types are p256, p384 and ed25519");
+  }
+  return form->type;
+}
+
+Result<PublicKey> PublicKey::from_spki(ByteView spki_der) {
+  const SpkiForm* const form = recognize(spki_der);
+  if (form == nullptr) {
+    return fail(kBadKey, "not a P-256, P-384 or Ed25519 key in its usual form");
+  }
+  const unsigned char* next = spki_der.data();
+  // Decoding a point computes whether it is on the curve.
+  ossl::Pkey key(d2i_PUBKEY(nullptr, &next, static_cast<long>(spki_der.size())));
+  if (key == nullptr) return ossl::fail_with_reason(kBadKey, "the point is not on its curve");
+  PublicKey result;
+  result.key_ = std::move(key);
+  result.type_ = form->type;
+  result.spki_ = to_bytes(spki_der);
+  result.fingerprint_ = sha256({spki_der});
+  return result;
+}
+
+Result<void> PublicKey::verify(SignatureContext context, std::initializer_list<ByteView> content,
+                               ByteView signature) const {
+  const Bytes message = signed_message(type_, context, content);
+  const ossl::DigestContext state(EVP_MD_CTX_new());
+  require(state != nullptr);
+  require(EVP_DigestVerifyInit(state.get(), nullptr, signing_digest(type_), nullptr, key_.get()) ==
+          1);
+  // ECDSA values that are not DER, or have octets behind them, fail here too.
+  if (signature.empty() || EVP_DigestVerify(state.get(), signature.data(), signature.size(),
+                                            message.data(), message.size()) != 1) {
+    return ossl::fail_with_reason(kBadSignature, "the signature does not hold");
+  }
+  return {};
+}
+
+Result<PrivateKey> KeyAccess::private_key(ossl::Pkey key) {
+  auto public_key = PublicKey::from_spki(ossl::encoded(i2d_PUBKEY, key.get()));
+  if (!public_key) return pass_on(public_key);
+  const ossl::PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
+  if (context == nullptr || EVP_PKEY_pairwise_check(context.get()) != 1) {
+    return ossl::fail_with_reason(kBadKey, "the private and the public half do not fit");
+  }
+  PrivateKey result;
+  result.key_ = std::move(key);
+  result.public_key_ = std::move(*public_key);
+  return result;
+}
+
+Result<PrivateKey> PrivateKey::generate(KeyType type) {
+  const std::string_view name = form_of(type).openssl_name;
+  ossl::Pkey key(type == KeyType::kEd25519
+                     ? EVP_PKEY_Q_keygen(nullptr, nullptr, name.data())
+                     : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", name.data()));
+  if (key == nullptr) return ossl::fail_with_reason(kLibrary, "no key could be made");
+  return KeyAccess::private_key(std::move(key));
+}
+
+Result<PrivateKey> PrivateKey::from_pem(const Secret& pem) {
+  const ossl::Bio bio = ossl::reader_of(pem.expose());
+  ossl::Pkey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
+  if (key == nullptr) {
+    return ossl::fail_with_reason(kBadKey, "no private key without passphrase in this PEM text");
+  }
+  return KeyAccess::private_key(std::move(key));
+}
+
+Secret PrivateKey::to_pem() const {
+  // This kind of sink wipes what it held.
+  const ossl::Bio sink(BIO_new(BIO_s_secmem()));
+  require(sink != nullptr);
+  require(PEM_write_bio_PKCS8PrivateKey(sink.get(), key_.get(), nullptr, nullptr, 0, nullptr,
+                                        nullptr) == 1);
+  return Secret::copy_of(ossl::written(sink));
+}
+
+Result<Bytes> PrivateKey::sign(SignatureContext context,
+                               std::initializer_list<ByteView> content) const {
+  const KeyType type = public_key_.type();
+  const Bytes message = signed_message(type, context, content);
+  const ossl::DigestContext state(EVP_MD_CTX_new());
+  require(state != nullptr);
+  std::size_t size = 0;
+  if (EVP_DigestSignInit(state.get(), nullptr, signing_digest(type), nullptr, key_.get()) != 1 ||
+      EVP_DigestSign(state.get(), nullptr, &size, message.data(), message.size()) != 1) {
+    return ossl::fail_with_reason(kLibrary, "cannot sign");
+  }
+  Bytes signature(size);
+  if (EVP_DigestSign(state.get(), signature.data(), &size, message.data(), message.size()) != 1) {
+    return ossl::fail_with_reason(kLibrary, "cannot sign");
+  }
+  signature.resize(size);
+  return signature;
+}
+
+}  // namespace gkmpd::crypto

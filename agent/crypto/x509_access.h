@@ -1,0 +1,13 @@
+// The way from our certificate types to OpenSSL's, for sources of this directory.
+#pragma once
+
+#include "agent/crypto/asn1.h"
+#include "agent/crypto/x509.h"
+
+namespace gkmpd::crypto {
+
+struct X509Access {
+  [[nodiscard]] static X509* get(const Certificate& certificate) { return certificate.x509_.get(); }
+};
+
+}  // namespace gkmpd::crypto
