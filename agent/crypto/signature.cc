@@ -1,6 +1,5 @@
 #include "agent/crypto/signature.h"
 
-#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include <algorithm>
@@ -100,9 +99,6 @@ Bytes signed_message(KeyType type, SignatureContext context,
   return message;
 }
 
-// OpenSSL would ask the terminal.
-int no_passphrase(char*, int, int, void*) { return -1; }
-
 }  // namespace
 
 const EVP_MD* signing_digest(KeyType type) {
@@ -154,10 +150,6 @@ Result<void> PublicKey::verify(SignatureContext context, std::initializer_list<B
 Result<PrivateKey> KeyAccess::private_key(ossl::Pkey key) {
   auto public_key = PublicKey::from_spki(ossl::encoded(i2d_PUBKEY, key.get()));
   if (!public_key) return pass_on(public_key);
-  const ossl::PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
-  if (context == nullptr || EVP_PKEY_pairwise_check(context.get()) != 1) {
-    return ossl::fail_with_reason(kBadKey, "the private and the public half do not fit");
-  }
   PrivateKey result;
   result.key_ = std::move(key);
   result.public_key_ = std::move(*public_key);
@@ -171,24 +163,6 @@ Result<PrivateKey> PrivateKey::generate(KeyType type) {
                      : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", name.data()));
   if (key == nullptr) return ossl::fail_with_reason(kLibrary, "no key could be made");
   return KeyAccess::private_key(std::move(key));
-}
-
-Result<PrivateKey> PrivateKey::from_pem(const Secret& pem) {
-  const ossl::Bio bio = ossl::reader_of(pem.expose());
-  ossl::Pkey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
-  if (key == nullptr) {
-    return ossl::fail_with_reason(kBadKey, "no private key without passphrase in this PEM text");
-  }
-  return KeyAccess::private_key(std::move(key));
-}
-
-Secret PrivateKey::to_pem() const {
-  // This kind of sink wipes what it held.
-  const ossl::Bio sink(BIO_new(BIO_s_secmem()));
-  require(sink != nullptr);
-  require(PEM_write_bio_PKCS8PrivateKey(sink.get(), key_.get(), nullptr, nullptr, 0, nullptr,
-                                        nullptr) == 1);
-  return Secret::copy_of(ossl::written(sink));
 }
 
 Result<Bytes> PrivateKey::sign(SignatureContext context,
