@@ -219,17 +219,16 @@ Result<PrivateKey> build(const Found& found) {
 
 /// The private key's own octets, most significant first.
 Secret private_octets_of(EVP_PKEY* key, const FileForm& form) {
+  // Asked for as parameters: EVP_PKEY_get_raw_private_key() leaves a copy in freed memory.
+  const bool is_number = form.type != KeyType::kEd25519;
   Secret octets(form.private_size);
-  std::size_t size = octets.size();
-  if (form.type == KeyType::kEd25519) {
-    require(EVP_PKEY_get_raw_private_key(key, octets.expose_for_writing().data(), &size) == 1);
-    return octets;
-  }
+  auto* const out = octets.expose_for_writing().data();
   OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, octets.expose_for_writing().data(), size),
+      is_number ? OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, out, octets.size())
+                : OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PRIV_KEY, out, octets.size()),
       OSSL_PARAM_construct_end()};
-  require(EVP_PKEY_get_params(key, parameters) == 1);
-  return swapped_to_native(octets.expose());
+  require(EVP_PKEY_get_params(key, parameters) == 1 && OSSL_PARAM_modified(&parameters[0]) == 1);
+  return is_number ? swapped_to_native(octets.expose()) : std::move(octets);
 }
 
 /// `parts` in one piece.
