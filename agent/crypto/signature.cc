@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "agent/crypto/edwards.h"
 #include "agent/crypto/errors.h"
 #include "agent/crypto/hash.h"
 #include "agent/crypto/key_access.h"
@@ -120,8 +121,11 @@ Result<PublicKey> PublicKey::from_spki(ByteView spki_der) {
   if (form == nullptr) {
     return fail(kBadKey, "not a P-256, P-384 or Ed25519 key in its usual form");
   }
+  if (form->type == KeyType::kEd25519 && !is_edwards_point(spki_der.last(kEdwardsPointSize))) {
+    return fail(kBadKey, "the point is not on its curve");
+  }
   const unsigned char* next = spki_der.data();
-  // Decoding a point computes whether it is on the curve.
+  // For the other kinds decoding computes whether it is on the curve.
   ossl::Pkey key(d2i_PUBKEY(nullptr, &next, static_cast<long>(spki_der.size())));
   if (key == nullptr) return ossl::fail_with_reason(kBadKey, "the point is not on its curve");
   PublicKey result;
