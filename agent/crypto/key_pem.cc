@@ -35,7 +35,6 @@ constexpr std::size_t kPemLineSize = 64;
 constexpr std::uint8_t kInteger = 0x02;
 constexpr std::uint8_t kBitString = 0x03;
 constexpr std::uint8_t kOctetString = 0x04;
-constexpr std::uint8_t kObjectId = 0x06;
 constexpr std::uint8_t kSequence = 0x30;
 constexpr std::uint8_t kParameters = 0xa0;  // [0] of ECPrivateKey
 constexpr std::uint8_t kPublicKey = 0xa1;   // [1] of ECPrivateKey
