@@ -9,10 +9,10 @@
 
 #include "agent/base/bytes.h"
 #include "agent/base/error.h"
+#include "agent/identity/names.h"
 
 namespace gkmpd::identity {
 
-inline constexpr std::size_t kMaxNameSize = 64;  // names of hosts, groups, categories; octets
 inline constexpr std::size_t kMaxCategories = 64;
 inline constexpr std::size_t kMaxGroupNames = 64;
 inline constexpr std::size_t kMaxPermissionsSize = 8 * 1024;

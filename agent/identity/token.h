@@ -18,7 +18,9 @@ inline constexpr std::size_t kMaxPolicySize = 16 * 1024;  // the TOML text, octe
 inline constexpr std::size_t kMaxControllers = 15;        // ranks 0-14 (profile S15, S30)
 inline constexpr std::size_t kMaxMembers = 4096;
 inline constexpr std::size_t kMaxSenders = 1024;
+inline constexpr std::size_t kMaxMemberListSize = 1024 * 1024;
 inline constexpr std::string_view kTokenKind = "gkmp-group-token-1";
+inline constexpr std::string_view kMemberListKind = "gkmp-member-list-1";
 
 enum class Action { kCreate, kRekey, kDelete };
 
@@ -41,7 +43,7 @@ struct GroupPolicy {
   std::vector<std::string> senders;  // host names that get a sender id; a subset of the list
 
   // [ipsec]
-  IpAddress address;       // multicast data address, not link scope
+  IpAddress address;       // multicast data address, not link scope; IPv4 in this version
   std::uint16_t port = 0;  // UDP port protected outbound; default 0: every UDP port
   xfrm::EspSuite suite = xfrm::EspSuite::kAesGcm128;
   xfrm::IpsecMode mode = xfrm::IpsecMode::kTransport;
@@ -51,7 +53,7 @@ struct GroupPolicy {
   std::uint32_t deactivation_delay_ms = 5000;  // DTD; above ATD
 
   // [control]
-  IpAddress control_address;                   // multicast, other than `address`
+  IpAddress control_address;                   // as `address`, and another one
   std::uint16_t control_port = 0;              // UDP port of unicast and multicast control
   std::uint32_t heartbeat_interval_ms = 5000;  // 200 ms to 10 min
 };
@@ -60,10 +62,6 @@ struct GroupPolicy {
 /// names the key and what it may hold), `identity.token-unsupported` (names what this version
 /// lacks: for example another suite).
 [[nodiscard]] Result<GroupPolicy> parse_policy(std::string_view toml_text);
-
-/// Names as configuration and tokens write them: lower case, at most kMaxNameSize octets of
-/// a-z 0-9 . - _
-[[nodiscard]] bool is_valid_name(std::string_view name);
 
 /// What the host's own configuration accepts from any token (GPAD of RFC 5374 4.1.3; profile R1).
 /// Empty lists of addresses or names accept any.
@@ -113,6 +111,10 @@ struct TokenCheck {
 };
 [[nodiscard]] Result<GroupToken> check_token(ByteView der, const TokenCheck& check);
 
+/// The part of check_token that is about the signer's role and scope: `identity.not-commander`,
+/// `identity.commander-scope`.
+[[nodiscard]] Result<void> check_commander(const Permissions& commander, const GroupPolicy& policy);
+
 /// Signs a policy text after parsing it as check_token would; the text's own errors come back.
 [[nodiscard]] Result<Bytes> sign_token(std::string_view policy_text,
                                        const crypto::Certificate& commander,
@@ -132,8 +134,8 @@ struct MemberList {
 /// "..."`.
 [[nodiscard]] Result<MemberList> parse_member_list(std::string_view toml_text,
                                                    std::string_view group);
-/// parse_member_list after comparing the text's hash with the token's
-/// (`identity.member-list-differs`).
+/// parse_member_list after comparing the text's hash with the token's; every sender is on the list
+/// or a controller (`identity.member-list-differs`).
 [[nodiscard]] Result<MemberList> check_member_list(std::string_view toml_text,
                                                    const GroupPolicy& policy);
 

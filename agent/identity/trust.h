@@ -48,24 +48,28 @@ class TrustStore {
   [[nodiscard]] const crypto::Certificate& anchor() const { return anchor_; }
   [[nodiscard]] const Digest& anchor_key_hash() const { return anchor_.public_key().fingerprint(); }
 
-  /// Takes a list (profile P7): issued by the anchor, thisUpdate not in the future (skew forgiven),
-  /// number above the one held. The same number with other content is taken only with a later
-  /// thisUpdate, and `replaced_same_number` says so for the alarm. Errors:
-  /// `identity.crl-untrusted`, `identity.crl-from-future`, `identity.crl-stale`,
-  /// `identity.crl-conflict`. The very list held already is accepted and changes nothing.
+  /// Takes a list (profile P7): issued by the anchor, or by one of `sub_cas` that chains to it and
+  /// is not revoked; thisUpdate not in the future (skew forgiven); number above the one held of
+  /// that issuer. The same number with other content is taken only with a later thisUpdate, and
+  /// `replaced_same_number` says so for the alarm. Errors: `identity.crl-untrusted`,
+  /// `identity.crl-from-future`, `identity.crl-stale`, `identity.crl-conflict`. The very list held
+  /// already is accepted and changes nothing.
   struct CrlAccepted {
     bool changed = false;
     bool replaced_same_number = false;
   };
-  [[nodiscard]] Result<CrlAccepted> accept_crl(crypto::Crl crl, WallTime now);
+  [[nodiscard]] Result<CrlAccepted> accept_crl(
+      crypto::Crl crl, WallTime now, const std::vector<crypto::Certificate>& sub_cas = {});
 
   /// Versions held, by issuer key hash in ascending order. Empty if no list is held.
   [[nodiscard]] std::vector<CrlVersion> crl_versions() const;
-  [[nodiscard]] const crypto::Crl* crl() const { return crl_ ? &*crl_ : nullptr; }
+  /// The anchor's own list, if one is held.
+  [[nodiscard]] const crypto::Crl* crl() const;
 
   /// In order: form (leaf is no CA, may sign, has a name, our extended key usage, a permission
   /// extension that is non-critical and well formed: profile P5), chain to the anchor valid at
-  /// `now`, a revocation list held and nothing in the chain on it, permissions within each issuer's
+  /// `now` (skew forgiven), a revocation list of each issuer held and nothing in the chain on it,
+  /// permissions within each issuer's
   /// (an anchor without the extension grants all). Errors: `identity.not-a-host-certificate`,
   /// `crypto.chain-*`, `identity.no-crl`, `identity.revoked`, `identity.exceeds-issuer`,
   /// `identity.bad-permissions`. An expired list still serves (readings: a group goes on).
@@ -75,9 +79,12 @@ class TrustStore {
 
  private:
   explicit TrustStore(crypto::Certificate anchor);
+  [[nodiscard]] Result<crypto::Certificate> issuer_of(
+      const crypto::Crl& crl, const std::vector<crypto::Certificate>& sub_cas, WallTime now) const;
+  [[nodiscard]] Result<void> check_revocation(const std::vector<crypto::Certificate>& chain) const;
 
   crypto::Certificate anchor_;
-  std::optional<crypto::Crl> crl_;
+  std::map<Digest, crypto::Crl> crls_;  // by the issuer's key hash
 };
 
 }  // namespace gkmpd::identity

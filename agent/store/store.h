@@ -63,7 +63,8 @@ class Store {
   ~Store();
 
   [[nodiscard]] Result<std::map<GroupId, Floor>> floors();
-  /// Never lowers a token version or a tuple: `store.floor-lowered`, nothing written.
+  /// Never lowers a token version or a tuple, nor a sender id within one tuple, nor changes the
+  /// hash of a token version: `store.floor-lowered`, nothing written.
   [[nodiscard]] Result<void> raise_floor(const GroupId& group, const Floor& floor);
 
   /// The newest revocation list accepted of each issuer, as DER.
@@ -72,7 +73,7 @@ class Store {
   [[nodiscard]] Result<void> save_crl(const Digest& issuer_key_hash, std::uint64_t number,
                                       ByteView der);
 
-  /// Wall-clock floor, raised only (profile S27).
+  /// Wall-clock floor, raised only (profile S27): an earlier time changes nothing.
   [[nodiscard]] Result<std::optional<WallTime>> time_floor();
   [[nodiscard]] Result<void> raise_time_floor(WallTime time);
 

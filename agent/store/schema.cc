@@ -1,0 +1,109 @@
+#include "agent/store/schema.h"
+
+#include <string>
+
+#include "agent/store/store.h"
+
+namespace gkmpd::store {
+namespace {
+
+// With an exclusive lock SQLite keeps the write-ahead index in memory; FULL makes each commit wait
+// for the disk.
+constexpr const char* kDurability =
+    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
+
+constexpr const char* kTables = R"(
+CREATE TABLE floors (
+  group_id BLOB NOT NULL PRIMARY KEY CHECK (length(group_id) = 16),
+  group_name TEXT NOT NULL,
+  token_version INTEGER NOT NULL,
+  token_hash BLOB NOT NULL CHECK (length(token_hash) = 32),
+  tuple_token_version INTEGER NOT NULL,
+  tuple_term INTEGER NOT NULL,
+  tuple_rank INTEGER NOT NULL,
+  tuple_epoch INTEGER NOT NULL,
+  next_sender_id INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE crls (
+  issuer BLOB NOT NULL PRIMARY KEY CHECK (length(issuer) = 32),
+  number INTEGER NOT NULL,
+  der BLOB NOT NULL
+) STRICT;
+CREATE TABLE time_floor (
+  only INTEGER PRIMARY KEY CHECK (only = 1),
+  unix_s INTEGER NOT NULL
+) STRICT;
+CREATE TABLE slots (
+  group_id BLOB NOT NULL PRIMARY KEY CHECK (length(group_id) = 16),
+  slot INTEGER NOT NULL UNIQUE
+) STRICT, WITHOUT ROWID;
+CREATE TABLE sa_intents (
+  epoch_id BLOB NOT NULL CHECK (length(epoch_id) = 16),
+  spi INTEGER NOT NULL,
+  group_id BLOB NOT NULL CHECK (length(group_id) = 16),
+  boot_id TEXT NOT NULL,
+  PRIMARY KEY (epoch_id, spi)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE kernel_records (
+  kind INTEGER NOT NULL CHECK (kind IN (1, 2)),
+  group_id BLOB NOT NULL CHECK (length(group_id) = 16),
+  network_namespace TEXT NOT NULL,
+  destination TEXT NOT NULL,
+  spi_or_index INTEGER NOT NULL,
+  reqid INTEGER NOT NULL,
+  PRIMARY KEY (kind, group_id, network_namespace, destination, spi_or_index, reqid)
+) STRICT, WITHOUT ROWID;
+)";
+
+Result<std::uint64_t> pragma_number(const Database& database, const char* sql) {
+  Statement statement(database, kOpenFailed, sql);
+  auto row = statement.step();
+  if (!row) return pass_on(row);
+  return *row ? statement.number(0) : 0;
+}
+
+Result<void> check_sound(const Database& database) {
+  Statement statement(database, kOpenFailed, "PRAGMA quick_check(1)");
+  auto row = statement.step();
+  if (!row) return pass_on(row);
+  const std::string verdict = *row ? statement.text(0) : "no verdict";
+  if (verdict == "ok") return {};
+  return fail(kOpenFailed, database.path() + " is damaged (" + verdict +
+                               "): restore a copy, or move it away, and this host joins its "
+                               "groups as a newcomer");
+}
+
+Result<void> make_tables(Database& database) {
+  Transaction transaction(database, kOpenFailed);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  const std::string sql = kTables + ("PRAGMA application_id = " + std::to_string(kApplicationId)) +
+                          "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + ";";
+  if (auto made = database.run(kOpenFailed, sql.c_str()); !made) return made;
+  return transaction.commit();
+}
+
+}  // namespace
+
+Result<void> prepare(Database& database) {
+  if (auto set = database.run(kOpenFailed, kDurability); !set) return set;
+  auto application = pragma_number(database, "PRAGMA application_id");
+  if (!application) return pass_on(application);
+  auto version = pragma_number(database, "PRAGMA user_version");
+  if (!version) return pass_on(version);
+  auto tables = pragma_number(database, "SELECT count(*) FROM sqlite_schema");
+  if (!tables) return pass_on(tables);
+
+  if (*application == 0 && *version == 0 && *tables == 0) return make_tables(database);
+  if (*application != kApplicationId) {
+    return fail(kOpenFailed,
+                database.path() + " is another program's database; set [store] path elsewhere");
+  }
+  if (*version > kSchemaVersion) {
+    return fail(kOpenFailed, database.path() + " was written by a newer version of this agent (" +
+                                 "schema " + std::to_string(*version) + ", this one knows " +
+                                 std::to_string(kSchemaVersion) + "); install that version again");
+  }
+  return check_sound(database);
+}
+
+}  // namespace gkmpd::store

@@ -1,0 +1,59 @@
+// A directory that goes with the test, and values to store.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "agent/store/store.h"
+
+namespace gkmpd::store {
+
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = (std::filesystem::temp_directory_path() / "gkmpd-store-XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr) std::abort();
+    directory_ = name;
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { std::filesystem::remove_all(directory_); }
+
+  [[nodiscard]] std::string path(const std::string& name = "state.db") const {
+    return (directory_ / name).string();
+  }
+
+ private:
+  std::filesystem::path directory_;
+};
+
+inline Store open_or_die(const std::string& path) {
+  auto store = Store::open(path);
+  if (!store) {
+    ADD_FAILURE() << store.error().text();
+    std::abort();
+  }
+  return std::move(*store);
+}
+
+inline GroupId group(std::uint8_t number) {
+  GroupId id{};
+  id.fill(number);
+  return id;
+}
+
+inline Floor floor_at(std::uint32_t token_version, EpochTuple tuple,
+                      std::uint16_t next_sender_id = 1) {
+  Floor floor;
+  floor.group_name = "demo";
+  floor.token_version = token_version;
+  floor.token_hash.fill(static_cast<std::uint8_t>(token_version));
+  floor.tuple = tuple;
+  floor.next_sender_id = next_sender_id;
+  return floor;
+}
+
+}  // namespace gkmpd::store
