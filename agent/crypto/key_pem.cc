@@ -28,7 +28,7 @@ constexpr std::string_view kPkcs8Begin = "-----BEGIN PRIVATE KEY-----\n";
 constexpr std::string_view kPkcs8End = "-----END PRIVATE KEY-----\n";
 constexpr std::string_view kSec1Begin = "-----BEGIN EC PRIVATE KEY-----\n";
 constexpr std::string_view kSec1End = "-----END EC PRIVATE KEY-----\n";
-constexpr std::size_t kMaxPemSize = 16 * 1024;
+constexpr std::size_t kMaxPemSize = std::size_t{16} * 1024;
 constexpr std::size_t kPemLineSize = 64;
 
 // Identifier octets.
