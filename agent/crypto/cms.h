@@ -6,7 +6,7 @@
 
 namespace gkmpd::crypto {
 
-inline constexpr std::size_t kMaxCmsSize = 64 * 1024;
+inline constexpr std::size_t kMaxCmsSize = std::size_t{64} * 1024;
 
 /// Signs the exact octets of `content` under eContentType `content_type` (dotted text). The
 /// signer's certificate and `others` travel inside. Ed25519 signers are refused
