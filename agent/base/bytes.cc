@@ -27,6 +27,11 @@ void append_u16(Bytes& out, std::uint16_t value) { append_number(out, value); }
 void append_u32(Bytes& out, std::uint32_t value) { append_number(out, value); }
 void append_u64(Bytes& out, std::uint64_t value) { append_number(out, value); }
 
+void append_framed(Bytes& out, ByteView octets) {
+  append_u32(out, static_cast<std::uint32_t>(octets.size()));
+  append(out, octets);
+}
+
 bool equal(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
 
 std::string to_hex(ByteView bytes) {

@@ -38,6 +38,9 @@ void append_u16(Bytes& out, std::uint16_t value);
 void append_u32(Bytes& out, std::uint32_t value);
 void append_u64(Bytes& out, std::uint64_t value);
 
+/// Appends `octets` behind their length as a u32, so that a sequence of strings reads one way only.
+void append_framed(Bytes& out, ByteView octets);
+
 /// True if both hold the same octets. Not for secrets: see Secret::equals.
 [[nodiscard]] bool equal(ByteView a, ByteView b);
 

@@ -127,6 +127,7 @@ struct GroupView {
   GroupState state = GroupState::kCreating;
   std::string why;  // for kFailed
   std::string controller;
+  std::optional<SocketAddress> controller_address;  // member only: where the controller answers
   std::optional<EpochTuple> tuple;
   std::optional<EpochId> epoch_id;
   IpAddress data_address;

@@ -14,6 +14,7 @@ inline constexpr ErrorKind kUnknownSuite{"wire.unknown-suite"};
 inline constexpr ErrorKind kUnknownType{"wire.unknown-type"};
 inline constexpr ErrorKind kUnknownFlag{"wire.unknown-flag"};
 inline constexpr ErrorKind kUnknownRole{"wire.unknown-role"};
+inline constexpr ErrorKind kWrongRole{"wire.wrong-role"};
 inline constexpr ErrorKind kBadFragment{"wire.bad-fragment"};
 inline constexpr ErrorKind kUnknownItem{"wire.unknown-critical-item"};
 inline constexpr ErrorKind kRepeatedItem{"wire.repeated-item"};

@@ -26,9 +26,20 @@ struct CrlNumber {
   std::uint64_t number = 0;
   friend bool operator==(const CrlNumber&, const CrlNumber&) = default;
 };
+// Lists of CRL numbers ascend by issuer and lists of addresses ascend, each element once: readers
+// refuse anything else, so that a value has one encoding.
 inline constexpr std::size_t kMaxCrlNumbers = 8;
 inline constexpr std::size_t kMaxCertificates = 4;
 inline constexpr std::size_t kMaxSourceAddresses = 8;
+inline constexpr std::size_t kMaxCertificateOctets = 8 * 1024;
+inline constexpr std::size_t kMaxTokenOctets = 32 * 1024;
+inline constexpr std::size_t kMaxPublicKeyOctets = 256;
+inline constexpr std::size_t kMaxSignatureOctets = 256;
+/// Key ids of a Negotiate: GTEK and GKEK, or SKEK.
+inline constexpr std::size_t kGroupKeyIds = 2;
+inline constexpr std::size_t kSessionKeyIds = 1;
+/// GTEK, GKEK and the seal's tag.
+inline constexpr std::size_t kEncryptedGrpKeysOctets = 32 + 32 + kSealOverhead;
 
 /// 4.2 Create_Grp_Keys_1, in clear, signed over header and all items before the signature.
 struct CreateGrpKeys1 {
@@ -160,6 +171,15 @@ using Message =
 enum class Cause : std::uint8_t { kCreate = 1 };
 enum class Creation : std::uint8_t { kCooperative = 1 };
 
+inline constexpr std::size_t kMaxSenderEntries = 1024;
+inline constexpr std::size_t kMaxExclusions = 256;
+/// One past the highest sender id.
+inline constexpr std::uint32_t kEndOfSenderIds = 0x10000;
+/// Octets of an encoded object at most: a Download_Grp_Keys with all of them fits kMaxMessage.
+inline constexpr std::size_t kMaxStatementOctets = 345 + kMaxCrlNumbers * 40;
+inline constexpr std::size_t kMaxSenderTableOctets = 6 + kMaxSenderEntries * (32 + 5 + 5 + 17);
+inline constexpr std::size_t kMaxExclusionSetOctets = 2 + kMaxExclusions * 32;
+
 /// The epoch statement (profile P8). Its encoding has fixed fields first, CRL numbers last.
 struct Statement {
   Suite suite = Suite::kX25519Sha256Aes256Gcm;
@@ -181,7 +201,7 @@ struct Statement {
   std::uint32_t activation_delay_ms = 0;
   std::uint32_t deactivation_delay_ms = 0;
   WallTime not_before;
-  WallTime not_after;
+  WallTime not_after;                  // not before `not_before`
   std::vector<CrlNumber> crl_numbers;  // needed at least
   friend bool operator==(const Statement&, const Statement&) = default;
 };
@@ -194,7 +214,7 @@ struct SenderTable {
     NameHash host{};
     std::uint16_t first_id = 0;      // 1 and up
     std::uint16_t count = 0;         // ids in the run, 1 and up
-    std::vector<IpAddress> sources;  // one of a family at most; at least one
+    std::vector<IpAddress> sources;  // one of a family at most, IPv4 first; at least one
     friend bool operator==(const Entry&, const Entry&) = default;
   };
   std::uint32_t number = 0;  // rises within an epoch

@@ -1,0 +1,65 @@
+// What all parts of one endpoint share: who we are, what we hold, and the queues to the outside.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string_view>
+
+#include "agent/protocol/endpoint.h"
+#include "agent/protocol/limits.h"
+
+namespace gkmpd::protocol {
+
+/// Queues of what the daemon is to do, and the counters.
+class Outbox {
+ public:
+  void transmit(const SocketAddress& to, Bytes octets) {
+    transmits_.push_back({to, std::move(octets)});
+  }
+  void event(Event event) { events_.push_back(std::move(event)); }
+  /// Reports are dropped, and the drop counted, when nobody fetches them.
+  void report(Report report);
+  void count(ErrorKind kind) { ++counters_[kind.name()]; }
+
+  [[nodiscard]] std::optional<Transmit> next_transmit();
+  [[nodiscard]] std::optional<Event> next_event();
+  [[nodiscard]] const std::map<std::string_view, std::uint64_t>& counters() const {
+    return counters_;
+  }
+
+ private:
+  std::deque<Transmit> transmits_;
+  std::deque<Event> events_;
+  std::size_t queued_reports_ = 0;
+  std::map<std::string_view, std::uint64_t> counters_;
+};
+
+struct Context {
+  EndpointConfig config;
+  identity::Host self;
+  Random& random;
+  std::map<GroupId, GroupFloor> floors;
+  Outbox out;
+  std::uint64_t next_id = 1;          // of saves and installs
+  std::size_t reassembly_octets = 0;  // held by all exchanges
+
+  [[nodiscard]] const Digest& anchor() const { return config.trust.anchor_key_hash(); }
+  [[nodiscard]] NameHash name_hash(std::string_view host) const {
+    return identity::name_hash(anchor(), host);
+  }
+  [[nodiscard]] const GroupFloor* floor(const GroupId& group) const;
+  [[nodiscard]] std::vector<wire::CrlNumber> crl_numbers() const;
+  /// Our certificate and intermediates in DER, leaf first.
+  [[nodiscard]] std::vector<Bytes> certificate_chain() const;
+  /// Asks for `floor` to be saved; the answer names the returned id.
+  SaveId save(const GroupId& group, std::string group_name, const GroupFloor& floor);
+};
+
+/// Compares two hosts' lists: true if `theirs` has a number above ours for an issuer that we know.
+[[nodiscard]] bool has_newer_crl(const std::vector<wire::CrlNumber>& theirs,
+                                 const std::vector<wire::CrlNumber>& ours);
+
+/// Earlier of two times, either of which may be "never".
+void keep_earlier(std::optional<MonoTime>& earliest, std::optional<MonoTime> candidate);
+
+}  // namespace gkmpd::protocol

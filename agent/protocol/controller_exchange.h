@@ -1,0 +1,148 @@
+// The controller's side of figures 1 and 2 of RFC 2093 with one member (states 1, 2, 4, 5, 7, 9).
+#pragma once
+
+#include <variant>
+
+#include "agent/crypto/agreement.h"
+#include "agent/keys/schedule.h"
+#include "agent/protocol/channel.h"
+#include "agent/protocol/epoch.h"
+
+namespace gkmpd::protocol {
+
+/// Figure 1 makes the group keys with a first member; figure 2 brings them to another.
+enum class Flow { kGroup, kSession };
+
+/// Whom the exchange is with, as the command and the token say.
+struct Candidate {
+  std::string name;
+  SocketAddress address;
+};
+
+class ControllerExchange {
+ public:
+  ControllerExchange(Context& context, const identity::GroupToken& token, Flow flow,
+                     Candidate member);
+
+  /// Sends the Create message (RFC 2093 4.2 or 4.6). Fails only if signing fails.
+  [[nodiscard]] Result<void> start(Now now);
+
+  enum class Outcome {
+    kNothing,
+    kAnswered,      // Create_2 came: the member is there
+    kReviewed,      // Negotiate_2 passed every check: give it the keys by download()
+    kAcknowledged,  // the member holds the keys
+    kFailed,        // see error()
+  };
+  /// An error is a drop: nothing has changed.
+  [[nodiscard]] Result<Outcome> handle_datagram(Now now, const SocketAddress& from,
+                                                const wire::Datagram& datagram, ByteView octets);
+  /// Sends again, or fails.
+  [[nodiscard]] Outcome handle_timeout(Now now);
+  [[nodiscard]] std::optional<MonoTime> next_timeout() const { return timer_.due(); }
+
+  /// After kReviewed: sends Download_Grp_Keys (RFC 2093 4.10). The first member has made the keys
+  /// itself and gets the statement alone.
+  void download(Now now, const Epoch& epoch);
+
+  /// Figure 1, after kReviewed: the keys that both sides made, with their ids.
+  struct Created {
+    KeyId gtek_id{};
+    KeyId gkek_id{};
+    keys::GroupKeyPacket packet;
+  };
+  [[nodiscard]] Created take_created();
+
+  [[nodiscard]] Flow flow() const { return flow_; }
+  [[nodiscard]] const Candidate& member() const { return member_; }
+  [[nodiscard]] const ExchangeId& id() const { return channel_.exchange(); }
+  [[nodiscard]] const Error& error() const { return error_; }
+
+ private:
+  struct Shares {
+    crypto::EphemeralKey first;                  // for the GTEK, or the SKEK
+    std::optional<crypto::EphemeralKey> second;  // for the GKEK
+  };
+  struct Start {};
+  struct AwaitCreate {
+    Shares shares;
+    std::vector<KeyId> key_ids;
+    ByteArray<32> nonce{};
+    Bytes create_1;
+  };
+  struct AwaitNegotiate {
+    AwaitNegotiate(crypto::PublicKey key, std::vector<KeyId> ids)
+        : member_key(std::move(key)), key_ids(std::move(ids)) {}
+    crypto::PublicKey member_key;
+    std::vector<KeyId> key_ids;
+    Bytes create_1;
+    Bytes create_2;
+    Bytes negotiate_1;
+    keys::TwoWay stage;
+    Secret root;
+    std::optional<keys::GroupKeyPacket> packet;
+  };
+  /// State 4 or 7 done. Holds what the statement needs until download().
+  struct Reviewed {
+    std::vector<KeyId> key_ids;
+    keys::PairwiseKeys keys;
+    std::optional<keys::GroupKeyPacket> packet;
+  };
+  struct AwaitAck {
+    keys::PairwiseKeys keys;
+    Digest statement_hash{};
+    EpochId epoch_id{};
+  };
+  struct Done {};
+  using State = std::variant<Start, AwaitCreate, AwaitNegotiate, Reviewed, AwaitAck, Done>;
+
+  struct Step {
+    State next;
+    std::vector<Bytes> request;
+    Outcome outcome = Outcome::kNothing;
+    std::optional<Error> error{};
+  };
+  using Handler = Result<Step> (ControllerExchange::*)(Now, const Incoming&);
+  struct Transition {
+    std::size_t from;
+    wire::MessageType message;
+    const Secret* (ControllerExchange::*opens_with)() const;
+    Handler handler;
+  };
+  static const std::array<Transition, 7> kTransitions;
+
+  [[nodiscard]] static Step failed(Error why);
+
+  [[nodiscard]] const Secret* stage_key() const;
+  [[nodiscard]] const Secret* ack_key() const;
+
+  [[nodiscard]] Result<Step> on_create_grp_keys(Now now, const Incoming& in);
+  [[nodiscard]] Result<Step> on_create_session_kek(Now now, const Incoming& in);
+  [[nodiscard]] Result<Step> on_negotiate(Now now, const Incoming& in);
+  [[nodiscard]] Result<Step> on_ack(Now now, const Incoming& in);
+  [[nodiscard]] Result<Step> on_refusal(Now now, const Incoming& in);
+
+  template <typename Create2>
+  [[nodiscard]] Result<Digest> check_create_2(const Incoming& in, const Create2& create,
+                                              const crypto::PublicKey& key) const;
+  template <typename Create1>
+  [[nodiscard]] Result<Bytes> signed_create(wire::MessageType type, Create1 create);
+  [[nodiscard]] Result<Step> negotiate(AwaitNegotiate next, const Digest& th1,
+                                       ByteView create_2_signature);
+  [[nodiscard]] Result<void> review(Now now, const AwaitNegotiate& state,
+                                    const wire::Negotiate2& negotiate) const;
+  [[nodiscard]] Result<void> review_sources(const identity::Host& host,
+                                            const std::vector<IpAddress>& sources) const;
+  [[nodiscard]] int max_transmissions() const;
+
+  Context& context_;
+  const identity::GroupToken& token_;
+  Flow flow_;
+  Candidate member_;
+  Channel channel_;
+  RetransmitTimer timer_;
+  State state_;
+  Error error_{ErrorKind("protocol.none"), {}};
+};
+
+}  // namespace gkmpd::protocol

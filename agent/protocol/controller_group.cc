@@ -1,0 +1,379 @@
+#include "agent/protocol/controller_group.h"
+
+#include <algorithm>
+#include <cassert>
+#include <limits>
+
+#include "agent/crypto/errors.h"
+#include "agent/protocol/errors.h"
+#include "agent/protocol/review.h"
+
+namespace gkmpd::protocol {
+namespace {
+
+/// Failures that say nothing of the member itself: it is asked again later.
+bool is_worth_retrying(const Error& error) {
+  return error.kind == kTimeout || error.kind == crypto::kBadShare;
+}
+
+}  // namespace
+
+ControllerGroup::ControllerGroup(Context& context, identity::GroupToken token, std::uint8_t rank)
+    : context_(context), token_(std::move(token)), rank_(rank) {}
+
+Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(Context& context,
+                                                               const CreateGroupCommand& command,
+                                                               Now now) {
+  auto token = review_token(context, command.token, now);
+  if (!token) return pass_on(token);
+  auto self = context.config.trust.check_host(context.config.certificate,
+                                              context.config.intermediates, now.wall);
+  if (!self) return pass_on(self);
+  auto rank = review_controller(token->policy, *self);
+  if (!rank) return pass_on(rank);
+  if (auto good = review_member(token->policy, *self); !good) return pass_on(good);
+  auto list = identity::check_member_list(command.member_list, token->policy);
+  if (!list) return pass_on(list);
+
+  std::unique_ptr<ControllerGroup> group(new ControllerGroup(context, std::move(*token), *rank));
+  if (auto good = group->take_members(*list); !good) return pass_on(good);
+  if (auto good = group->plan_epoch(); !good) return pass_on(good);
+  group->assign_senders();
+  return group;
+}
+
+void ControllerGroup::begin() {
+  save_ = context_.save(token_.group_id, token_.policy.group, floor_);
+}
+
+Result<void> ControllerGroup::take_members(const identity::MemberList& list) {
+  for (const identity::MemberList::Entry& listed : list.members) {
+    if (listed.name == context_.self.name) continue;
+    std::optional<IpAddress> address = listed.address;
+    if (!address) {
+      const auto known = context_.config.hosts.find(listed.name);
+      if (known == context_.config.hosts.end()) {
+        return fail(kNoAddress, "no address for " + listed.name +
+                                    ": put one into the member list, or under [hosts] of the "
+                                    "configuration");
+      }
+      address = known->second;
+    }
+    members_.push_back({.name = listed.name, .address = *address, .why = {}, .retry_at = {}});
+  }
+  if (members_.empty()) {
+    return fail(kNoMembers, "the member list names nobody but this host");
+  }
+  return {};
+}
+
+/// The next tuple (profile P1, S5): terms restart with a token version, epochs count on.
+Result<void> ControllerGroup::plan_epoch() {
+  if (const GroupFloor* held = context_.floor(token_.group_id)) floor_ = *held;
+  constexpr auto kMax = std::numeric_limits<std::uint32_t>::max();
+  const std::uint32_t version = token_.policy.version;
+  const bool same_version = floor_.tuple.token_version == version;
+  const std::uint32_t term = same_version ? floor_.tuple.term : 0;
+  if (term == kMax || floor_.tuple.epoch == kMax) {
+    return fail(kNumbersExhausted, "sign a token with a higher version");
+  }
+  floor_.tuple = {version, term + 1, rank_, floor_.tuple.epoch + 1};
+  floor_.token = {version, token_.hash};
+  return {};
+}
+
+/// Ids of this epoch (profile P24): the block is saved as used together with the tuple.
+void ControllerGroup::assign_senders() {
+  constexpr std::uint32_t kMaxId = std::numeric_limits<std::uint16_t>::max();
+  const auto needed = static_cast<std::uint32_t>(token_.policy.senders.size());
+  // An id may serve again in another epoch: its SPI and key are others there.
+  if (floor_.next_sender_id == 0 || floor_.next_sender_id + needed > kMaxId) {
+    floor_.next_sender_id = 1;
+  }
+  for (const std::string& name : token_.policy.senders) {
+    IpAddress source = context_.config.control_unicast.ip;
+    if (name != context_.self.name) {
+      const auto listed = std::ranges::find(members_, name, &Entry::name);
+      assert(listed != members_.end());  // check_member_list: senders are a subset of the list
+      source = listed->address;
+    }
+    senders_.entries.push_back({context_.name_hash(name), floor_.next_sender_id, 1, {source}});
+    ++floor_.next_sender_id;
+  }
+}
+
+bool ControllerGroup::over() const { return failed_ || (live_ && live_->expired()); }
+
+bool ControllerGroup::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
+  if (save_ != id) return false;
+  save_.reset();
+  if (!outcome) {
+    fail_group({kSaveFailed, outcome.error().text()});
+    return true;
+  }
+  context_.floors[token_.group_id] = floor_;
+  try_first_member(now);
+  return true;
+}
+
+bool ControllerGroup::open_exchange(Now now, std::size_t member, Flow flow) {
+  Entry& entry = members_[member];
+  const SocketAddress address{entry.address, token_.policy.control_port};
+  auto exchange =
+      std::make_unique<ControllerExchange>(context_, token_, flow, Candidate{entry.name, address});
+  entry.state = MemberState::kAsked;
+  entry.why.clear();
+  entry.retry_at.reset();
+  if (auto started = exchange->start(now); !started) {
+    entry.state = MemberState::kFailed;
+    entry.why = started.error().text();
+    entry.refused = true;  // our own key does not sign: asking again would not help
+    context_.out.count(started.error().kind);
+    return false;
+  }
+  const ExchangeId id = exchange->id();
+  exchanges_.emplace(id, std::move(exchange));
+  context_.out.report({Report::Level::kDebug, "member-asked", token_.policy.group, entry.name,
+                       flow == Flow::kGroup ? "to make the group keys" : "to take the group keys"});
+  return true;
+}
+
+/// Figure 1 with the next member of the list; one that did not answer comes round again, one that
+/// refused or was refused does not (readings 10).
+void ControllerGroup::try_first_member(Now now) {
+  while (!failed_) {
+    if (next_first_ == members_.size()) {
+      next_first_ = 0;
+      --rounds_left_;
+    }
+    const bool anybody_left = !std::ranges::all_of(members_, &Entry::refused);
+    if (rounds_left_ == 0 || !anybody_left) {
+      fail_group({kNoMemberAnswered, anybody_left ? "no listed member answered"
+                                                  : "every listed member refused or was refused"});
+      return;
+    }
+    const std::size_t candidate = next_first_++;
+    if (!members_[candidate].refused && open_exchange(now, candidate, Flow::kGroup)) return;
+  }
+}
+
+/// Figure 2 with as many members at a time as the limit allows.
+void ControllerGroup::distribute(Now now) {
+  for (std::size_t i = 0; i < members_.size() && exchanges_.size() < kMaxExchangesPerGroup; ++i) {
+    Entry& entry = members_[i];
+    const bool due = entry.retry_at && now.mono >= *entry.retry_at;
+    if (entry.state == MemberState::kWaiting || due) {
+      if (!open_exchange(now, i, Flow::kSession)) note_decided();
+    }
+  }
+}
+
+Result<void> ControllerGroup::handle_datagram(Now now, const SocketAddress& from,
+                                              const wire::Datagram& datagram, ByteView octets) {
+  const auto found = exchanges_.find(datagram.header.exchange);
+  if (found == exchanges_.end()) return fail(kUnknownExchange);
+  auto outcome = found->second->handle_datagram(now, from, datagram, octets);
+  if (!outcome) return pass_on(outcome);
+  act_on(now, *found->second, *outcome);
+  return {};
+}
+
+void ControllerGroup::act_on(Now now, ControllerExchange& exchange,
+                             ControllerExchange::Outcome outcome) {
+  switch (outcome) {
+    case ControllerExchange::Outcome::kNothing:
+      return;
+    case ControllerExchange::Outcome::kAnswered:
+      entry_of(exchange).state = MemberState::kNegotiating;
+      return;
+    case ControllerExchange::Outcome::kReviewed:
+      entry_of(exchange).state = MemberState::kDownloading;
+      member_reviewed(now, exchange);
+      return;
+    case ControllerExchange::Outcome::kAcknowledged:
+      member_keyed(entry_of(exchange));
+      exchanges_.erase(ExchangeId(exchange.id()));
+      distribute(now);
+      return;
+    case ControllerExchange::Outcome::kFailed:
+      member_failed(now, exchange);
+      return;
+  }
+}
+
+/// States 4 and 7. With the first member reviewed the epoch is signed and begins.
+void ControllerGroup::member_reviewed(Now now, ControllerExchange& exchange) {
+  if (exchange.flow() == Flow::kGroup) {
+    auto created = exchange.take_created();
+    auto epoch = sign_epoch(context_,
+                            {token_, floor_.tuple, created.gtek_id, created.gkek_id,
+                             std::move(created.packet), senders_},
+                            now);
+    if (!epoch) {
+      fail_group(epoch.error());
+      return;
+    }
+    context_.out.report({Report::Level::kInfo, "epoch-created", token_.policy.group,
+                         exchange.member().name, "epoch " + floor_.tuple.text()});
+    live_.emplace(context_, token_, std::move(*epoch), now);
+    heartbeat_at_ = now.mono;
+    // Those who failed as first member have their turn again with all others.
+    for (Entry& entry : members_) {
+      if (entry.state == MemberState::kFailed && !entry.refused)
+        entry.state = MemberState::kWaiting;
+    }
+  }
+  exchange.download(now, live_->epoch());
+  if (exchange.flow() == Flow::kGroup) distribute(now);
+}
+
+/// State 9: the group management log.
+void ControllerGroup::member_keyed(Entry& member) {
+  member.state = MemberState::kKeyed;
+  context_.out.report({Report::Level::kInfo, "member-keyed", token_.policy.group, member.name,
+                       "epoch " + floor_.tuple.text()});
+  note_decided();
+}
+
+/// Tells once that every listed member has been keyed or has failed; later retries do not take it
+/// back.
+void ControllerGroup::note_decided() {
+  const bool decided =
+      live_ && std::ranges::all_of(members_, [](const Entry& entry) {
+        return entry.state == MemberState::kKeyed || entry.state == MemberState::kFailed;
+      });
+  if (!decided || distributed_) return;
+  distributed_ = true;
+  const auto keyed = std::ranges::count(members_, MemberState::kKeyed, &Entry::state);
+  context_.out.report(
+      {Report::Level::kInfo, "distribution-finished", token_.policy.group, "",
+       std::to_string(keyed) + " of " + std::to_string(members_.size()) + " members keyed"});
+}
+
+void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
+  Entry& entry = entry_of(exchange);
+  const Error why = exchange.error();
+  entry.state = MemberState::kFailed;
+  entry.why = why.text();
+  entry.refused = !is_worth_retrying(why);
+  context_.out.report(
+      {Report::Level::kWarning, "member-failed", token_.policy.group, entry.name, why.text()});
+  exchanges_.erase(ExchangeId(exchange.id()));
+  if (!live_) {
+    try_first_member(now);
+    return;
+  }
+  if (!entry.refused) {
+    entry.retry_at = now.mono + entry.retry_wait;
+    entry.retry_wait = std::min(entry.retry_wait * 2, kRetryMemberMax);
+  }
+  note_decided();
+  distribute(now);
+}
+
+void ControllerGroup::fail_group(Error why) {
+  context_.out.count(why.kind);
+  context_.out.report({Report::Level::kError, "group-failed", token_.policy.group, "", why.text()});
+  exchanges_.clear();
+  failed_ = std::move(why);
+}
+
+ControllerGroup::Entry& ControllerGroup::entry_of(const ControllerExchange& exchange) {
+  return *std::ranges::find(members_, exchange.member().name, &Entry::name);
+}
+
+void ControllerGroup::handle_timeout(Now now) {
+  if (failed_) return;
+  if (live_) {
+    live_->handle_timeout(now);
+    if (live_->expired()) {
+      exchanges_.clear();
+      return;
+    }
+  }
+  std::vector<ExchangeId> due;
+  for (const auto& [id, exchange] : exchanges_) {
+    if (exchange->next_timeout() && now.mono >= *exchange->next_timeout()) due.push_back(id);
+  }
+  for (const ExchangeId& id : due) {
+    const auto found = exchanges_.find(id);
+    if (found != exchanges_.end()) act_on(now, *found->second, found->second->handle_timeout(now));
+  }
+  if (live_) distribute(now);
+  if (heartbeat_at_ && now.mono >= *heartbeat_at_) send_heartbeat(now);
+}
+
+void ControllerGroup::send_heartbeat(Now now) {
+  const Epoch& epoch = live_->epoch();
+  wire::Heartbeat heartbeat;
+  heartbeat.tuple = epoch.statement.tuple;
+  heartbeat.epoch_id = epoch.id;
+  heartbeat.number = ++heartbeat_number_;
+  heartbeat.time = now.wall;
+  heartbeat.token_hash = token_.hash;
+  heartbeat.crl_numbers = context_.crl_numbers();
+  heartbeat.exclusion_hash = epoch.statement.exclusion_hash;
+  heartbeat.control_unicast = context_.config.control_unicast;
+  heartbeat.control_multicast = live_->control_multicast();
+  heartbeat.active = distributed_;
+
+  wire::Header header;
+  header.type = wire::MessageType::kHeartbeat;
+  header.role = wire::SenderRole::kController;
+  header.group = token_.group_id;
+  header.message_number = static_cast<std::uint32_t>(heartbeat_number_);
+  auto signature = context_.config.key.sign(crypto::SignatureContext::kHeartbeat,
+                                            {signed_part(header, heartbeat)});
+  heartbeat_at_ = now.mono + milliseconds(token_.policy.heartbeat_interval_ms);
+  if (!signature) {
+    context_.out.count(signature.error().kind);
+    return;
+  }
+  heartbeat.signature = std::move(*signature);
+  context_.out.transmit(live_->control_multicast(), plain_datagram(header, heartbeat));
+}
+
+bool ControllerGroup::handle_installed(InstallId id, const Result<void>& outcome) {
+  return live_ && live_->handle_installed(id, outcome);
+}
+
+std::optional<MonoTime> ControllerGroup::next_timeout() const {
+  std::optional<MonoTime> earliest;
+  if (failed_ || (live_ && live_->expired())) return earliest;
+  for (const auto& [id, exchange] : exchanges_) keep_earlier(earliest, exchange->next_timeout());
+  if (live_) {
+    keep_earlier(earliest, live_->next_timeout());
+    keep_earlier(earliest, heartbeat_at_);
+    if (exchanges_.size() < kMaxExchangesPerGroup) {
+      for (const Entry& entry : members_) keep_earlier(earliest, entry.retry_at);
+    }
+  }
+  return earliest;
+}
+
+GroupView ControllerGroup::describe() const {
+  GroupView view;
+  if (live_) {
+    live_->describe(view);
+  } else {
+    view.id = token_.group_id;
+    view.name = token_.policy.group;
+    view.data_address = token_.policy.address;
+    view.data_port = token_.policy.port;
+    view.control_multicast = {token_.policy.control_address, token_.policy.control_port};
+  }
+  view.role = GroupRole::kController;
+  view.controller = context_.self.name;
+  view.state = failed_            ? GroupState::kFailed
+               : !live_           ? GroupState::kCreating
+               : live_->expired() ? GroupState::kExpired
+               : distributed_     ? GroupState::kActive
+                                  : GroupState::kPending;
+  if (failed_) view.why = failed_->text();
+  for (const Entry& entry : members_) {
+    view.members.push_back({entry.name, entry.address, entry.state, entry.why});
+  }
+  return view;
+}
+
+}  // namespace gkmpd::protocol

@@ -1,0 +1,224 @@
+#include "agent/protocol/endpoint.h"
+
+#include <algorithm>
+
+#include "agent/protocol/controller_group.h"
+#include "agent/protocol/errors.h"
+#include "agent/protocol/member_side.h"
+
+namespace gkmpd::protocol {
+
+std::string_view to_text(MemberState state) {
+  switch (state) {
+    case MemberState::kWaiting:
+      return "waiting";
+    case MemberState::kAsked:
+      return "asked";
+    case MemberState::kNegotiating:
+      return "negotiating";
+    case MemberState::kDownloading:
+      return "downloading";
+    case MemberState::kKeyed:
+      return "keyed";
+    case MemberState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+std::string_view to_text(GroupRole role) {
+  switch (role) {
+    case GroupRole::kController:
+      return "controller";
+    case GroupRole::kMember:
+      return "member";
+  }
+  return "unknown";
+}
+
+std::string_view to_text(GroupState state) {
+  switch (state) {
+    case GroupState::kCreating:
+      return "creating";
+    case GroupState::kPending:
+      return "pending";
+    case GroupState::kActive:
+      return "active";
+    case GroupState::kSilent:
+      return "silent";
+    case GroupState::kExpired:
+      return "expired";
+    case GroupState::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+class Endpoint::Impl {
+ public:
+  Impl(EndpointConfig config, identity::Host self, std::map<GroupId, GroupFloor> floors,
+       Random& random)
+      : context_{.config = std::move(config),
+                 .self = std::move(self),
+                 .random = random,
+                 .floors = std::move(floors),
+                 .out = {}},
+        member_side_(context_) {}
+
+  void handle_datagram(Now now, const SocketAddress& from, ByteView octets) {
+    if (auto handled = route(now, from, octets); !handled) {
+      context_.out.count(handled.error().kind);
+      context_.out.report(
+          {Report::Level::kDebug, "dropped", "", from.text(), handled.error().text()});
+    }
+  }
+
+  void handle_timeout(Now now) {
+    member_side_.handle_timeout(now);
+    for (auto& [id, group] : controlled_) group->handle_timeout(now);
+  }
+
+  Result<GroupId> handle_command(Now now, const CreateGroupCommand& command) {
+    auto group = ControllerGroup::make(context_, command, now);
+    if (!group) return pass_on(group);
+    const GroupId id = (*group)->token().group_id;
+    if (auto free = check_free(id, (*group)->token().policy.group); !free) return pass_on(free);
+    member_side_.forget(id);
+    (*group)->begin();
+    controlled_[id] = std::move(*group);
+    return id;
+  }
+
+  void handle_saved(Now now, SaveId id, const Result<void>& outcome) {
+    if (member_side_.handle_saved(now, id, outcome)) return;
+    for (auto& [group_id, group] : controlled_) {
+      if (group->handle_saved(now, id, outcome)) return;
+    }
+  }
+
+  void handle_installed(InstallId id, const Result<void>& outcome) {
+    if (member_side_.handle_installed(id, outcome)) return;
+    for (auto& [group_id, group] : controlled_) {
+      if (group->handle_installed(id, outcome)) return;
+    }
+  }
+
+  [[nodiscard]] std::optional<MonoTime> next_timeout() const {
+    std::optional<MonoTime> earliest = member_side_.next_timeout();
+    for (const auto& [id, group] : controlled_) keep_earlier(earliest, group->next_timeout());
+    return earliest;
+  }
+
+  [[nodiscard]] std::vector<GroupView> groups() const {
+    std::vector<GroupView> views;
+    for (const auto& [id, group] : controlled_) {
+      if (!is_superseded(id, *group)) views.push_back(group->describe());
+    }
+    member_side_.describe(views);
+    std::ranges::sort(views, {}, &GroupView::name);
+    return views;
+  }
+
+  [[nodiscard]] const Epoch* epoch_of(const GroupId& group) const {
+    const auto controlled = controlled_.find(group);
+    if (controlled == controlled_.end() || is_superseded(group, *controlled->second)) {
+      return member_side_.epoch_of(group);
+    }
+    return controlled->second->epoch();
+  }
+
+  [[nodiscard]] Context& context() { return context_; }
+
+ private:
+  Result<void> route(Now now, const SocketAddress& from, ByteView octets) {
+    auto datagram = wire::decode_datagram(octets);
+    if (!datagram) return pass_on(datagram);
+    const auto controlled = controlled_.find(datagram->header.group);
+    const bool from_controller = datagram->header.role == wire::SenderRole::kController;
+    if (from_controller) {
+      if (controlled != controlled_.end() && !controlled->second->over()) return fail(kOwnGroup);
+      return member_side_.handle_datagram(now, from, *datagram, octets);
+    }
+    if (controlled == controlled_.end()) return fail(kUnknownGroup);
+    return controlled->second->handle_datagram(now, from, *datagram, octets);
+  }
+
+  /// A group that we controlled once, and that another controller has keyed us for since.
+  [[nodiscard]] bool is_superseded(const GroupId& id, const ControllerGroup& group) const {
+    return group.over() && member_side_.epoch_of(id) != nullptr;
+  }
+
+  [[nodiscard]] Result<void> check_free(const GroupId& id, const std::string& name) const {
+    const auto controlled = controlled_.find(id);
+    if (controlled != controlled_.end() && !controlled->second->over()) {
+      return fail(kGroupExists, "this host controls " + name + " already");
+    }
+    if (const auto* live = member_side_.live_group(id); live != nullptr && !live->expired()) {
+      return fail(kGroupExists, name + " has a controller, which has keyed this host");
+    }
+    if (controlled == controlled_.end() && controlled_.size() >= kMaxGroups) {
+      return fail(kTooManyGroups, "this host controls " + std::to_string(kMaxGroups) + " groups");
+    }
+    return {};
+  }
+
+  Context context_;
+  MemberSide member_side_;
+  std::map<GroupId, std::unique_ptr<ControllerGroup>> controlled_;
+};
+
+Endpoint::Endpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Endpoint::Endpoint(Endpoint&&) noexcept = default;
+Endpoint& Endpoint::operator=(Endpoint&&) noexcept = default;
+Endpoint::~Endpoint() = default;
+
+Result<Endpoint> Endpoint::make(EndpointConfig config, std::map<GroupId, GroupFloor> floors,
+                                Random& random, Now now) {
+  auto self = config.trust.check_host(config.certificate, config.intermediates, now.wall);
+  if (!self) return pass_on(self);
+  if (!(config.certificate.public_key() == config.key.public_key())) {
+    return fail(kKeyDiffers, "the private key is not the one of the certificate");
+  }
+  return Endpoint(
+      std::make_unique<Impl>(std::move(config), std::move(*self), std::move(floors), random));
+}
+
+void Endpoint::handle_datagram(Now now, const SocketAddress& from, ByteView octets) {
+  impl_->handle_datagram(now, from, octets);
+}
+void Endpoint::handle_timeout(Now now) { impl_->handle_timeout(now); }
+Result<GroupId> Endpoint::handle_command(Now now, const CreateGroupCommand& command) {
+  return impl_->handle_command(now, command);
+}
+void Endpoint::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
+  impl_->handle_saved(now, id, outcome);
+}
+void Endpoint::handle_installed(Now, InstallId id, const Result<void>& outcome) {
+  impl_->handle_installed(id, outcome);
+}
+
+std::optional<Transmit> Endpoint::poll_transmit() { return impl_->context().out.next_transmit(); }
+std::optional<Event> Endpoint::poll_event() { return impl_->context().out.next_event(); }
+std::optional<MonoTime> Endpoint::poll_timeout() const { return impl_->next_timeout(); }
+
+const identity::Host& Endpoint::self() const { return impl_->context().self; }
+std::vector<GroupView> Endpoint::groups() const { return impl_->groups(); }
+
+std::optional<GroupView> Endpoint::group(std::string_view name) const {
+  for (GroupView& view : impl_->groups()) {
+    if (view.name == name) return std::move(view);
+  }
+  return std::nullopt;
+}
+
+const std::map<std::string_view, std::uint64_t>& Endpoint::counters() const {
+  return impl_->context().out.counters();
+}
+
+std::optional<Endpoint::HeldKeys> Endpoint::held_keys(const GroupId& group) const {
+  const Epoch* epoch = impl_->epoch_of(group);
+  if (epoch == nullptr) return std::nullopt;
+  return HeldKeys{epoch->id, epoch->packet.gtek.clone(), epoch->packet.gkek.clone()};
+}
+
+}  // namespace gkmpd::protocol

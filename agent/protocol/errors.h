@@ -1,0 +1,68 @@
+// Names of what the protocol refuses or drops. They are also what peers and operators are told.
+#pragma once
+
+#include "agent/base/error.h"
+
+namespace gkmpd::protocol {
+
+// Datagrams that no exchange wants: counted drops.
+inline constexpr ErrorKind kUnexpectedMessage{"protocol.unexpected-message"};
+inline constexpr ErrorKind kUnknownExchange{"protocol.unknown-exchange"};
+inline constexpr ErrorKind kUnknownGroup{"protocol.unknown-group"};
+inline constexpr ErrorKind kWrongPeer{"protocol.wrong-peer-address"};
+inline constexpr ErrorKind kOwnGroup{"protocol.own-group"};
+inline constexpr ErrorKind kStaleRetransmission{"protocol.stale-retransmission"};
+
+// Limits.
+inline constexpr ErrorKind kTooManyExchanges{"protocol.too-many-exchanges"};
+inline constexpr ErrorKind kTooManyGroups{"protocol.too-many-groups"};
+inline constexpr ErrorKind kReassemblyFull{"protocol.reassembly-full"};
+inline constexpr ErrorKind kReportsDropped{"protocol.reports-dropped"};
+
+// Exchanges.
+inline constexpr ErrorKind kTokenHashDiffers{"protocol.token-hash-differs"};
+inline constexpr ErrorKind kKeyDiffers{"protocol.key-differs-from-certificate"};
+inline constexpr ErrorKind kKeyIdDiffers{"protocol.key-id-differs"};
+inline constexpr ErrorKind kWrongHost{"protocol.wrong-host"};
+inline constexpr ErrorKind kTimeout{"protocol.timeout"};
+inline constexpr ErrorKind kRefusedByPeer{"protocol.refused-by-peer"};
+inline constexpr ErrorKind kBadConfirmation{"protocol.bad-confirmation"};
+inline constexpr ErrorKind kSourceAddress{"protocol.source-address"};
+
+// Peer review.
+inline constexpr ErrorKind kControllerNotListed{"protocol.controller-not-listed"};
+inline constexpr ErrorKind kNoControllerRole{"protocol.no-controller-role"};
+inline constexpr ErrorKind kControllerScope{"protocol.controller-scope"};
+inline constexpr ErrorKind kNoMemberRole{"protocol.no-member-role"};
+inline constexpr ErrorKind kNoSenderRole{"protocol.no-sender-role"};
+inline constexpr ErrorKind kGroupIdDiffers{"protocol.group-id-differs"};
+inline constexpr ErrorKind kActionMissing{"protocol.action-not-in-token"};
+inline constexpr ErrorKind kPortDiffers{"protocol.control-port-differs"};
+
+// Commands.
+inline constexpr ErrorKind kGroupExists{"protocol.group-exists"};
+inline constexpr ErrorKind kNoMembers{"protocol.no-members"};
+inline constexpr ErrorKind kNoAddress{"protocol.no-address"};
+inline constexpr ErrorKind kNoMemberAnswered{"protocol.no-member-answered"};
+inline constexpr ErrorKind kSaveFailed{"protocol.save-failed"};
+inline constexpr ErrorKind kNumbersExhausted{"protocol.numbers-exhausted"};
+
+// Statements (profile P18) and heartbeats (P17).
+inline constexpr ErrorKind kStatementForm{"protocol.statement-form"};
+inline constexpr ErrorKind kStatementStale{"protocol.statement-stale"};
+inline constexpr ErrorKind kTupleConflict{"protocol.tuple-conflict"};
+inline constexpr ErrorKind kStatementToken{"protocol.statement-token-differs"};
+inline constexpr ErrorKind kStatementSigner{"protocol.statement-signer"};
+inline constexpr ErrorKind kStatementValidity{"protocol.statement-validity"};
+inline constexpr ErrorKind kCrlTooOld{"protocol.crl-older-than-required"};
+inline constexpr ErrorKind kExclusions{"protocol.exclusions-shrank"};
+inline constexpr ErrorKind kExcluded{"protocol.excluded"};
+inline constexpr ErrorKind kStatementHashes{"protocol.statement-hashes"};
+inline constexpr ErrorKind kHeartbeatStale{"protocol.heartbeat-stale"};
+inline constexpr ErrorKind kHeartbeatNewerEpoch{"protocol.heartbeat-newer-epoch"};
+inline constexpr ErrorKind kHeartbeatTime{"protocol.heartbeat-time"};
+inline constexpr ErrorKind kHeartbeatContent{"protocol.heartbeat-content"};
+inline constexpr ErrorKind kHeartbeatRate{"protocol.heartbeat-rate"};
+inline constexpr ErrorKind kPeerCrlNewer{"protocol.peer-crl-newer"};
+
+}  // namespace gkmpd::protocol

@@ -1,0 +1,44 @@
+// Every maximum and every wait of the protocol, in one place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/base/time.h"
+
+namespace gkmpd::protocol {
+
+/// Exchanges a controller has open in one group; the others of the list wait.
+inline constexpr std::size_t kMaxExchangesPerGroup = 64;
+/// Exchanges a host answers as a member, all groups together.
+inline constexpr std::size_t kMaxMemberExchanges = 64;
+inline constexpr std::size_t kMaxGroups = 256;
+/// Octets of unfinished messages, all exchanges together.
+inline constexpr std::size_t kMaxReassemblyOctets = 256 * 1024;
+/// Reports not yet fetched; other events are bounded by the groups and never dropped.
+inline constexpr std::size_t kMaxQueuedReports = 4096;
+
+/// First wait for an answer; doubles with each retransmission up to the maximum, plus up to a
+/// quarter of it at random.
+inline constexpr milliseconds kRetransmitFirst{300};
+inline constexpr milliseconds kRetransmitMax{3000};
+/// Transmissions of one message before its exchange fails.
+inline constexpr int kMaxTransmissions = 16;
+/// The same towards a first member: nobody else can be keyed while it is silent.
+inline constexpr int kMaxFirstMemberTransmissions = 7;
+/// How often the list of possible first members is gone through.
+inline constexpr int kFirstMemberRounds = 4;
+/// A member that did not answer is asked again after this long, doubling up to the maximum.
+inline constexpr milliseconds kRetryMemberFirst{15'000};
+inline constexpr milliseconds kRetryMemberMax{300'000};
+
+/// A member forgets an exchange in which nothing comes, and keeps the answer of a finished one for
+/// retransmissions, this long.
+inline constexpr milliseconds kMemberExchangeLife{60'000};
+
+/// Heartbeat signatures that a member verifies of one group in a second.
+inline constexpr int kHeartbeatChecksPerSecond = 8;
+/// Heartbeat intervals without a heartbeat until a group counts as silent.
+inline constexpr int kSilenceIntervals = 3;
+
+}  // namespace gkmpd::protocol

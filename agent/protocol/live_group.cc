@@ -1,0 +1,128 @@
+#include "agent/protocol/live_group.h"
+
+#include <algorithm>
+
+#include "agent/keys/esp.h"
+#include "agent/protocol/errors.h"
+
+namespace gkmpd::protocol {
+
+LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now)
+    : context_(&context),
+      token_(std::move(token)),
+      epoch_(std::move(epoch)),
+      activate_at_(now.mono + milliseconds(epoch_.statement.activation_delay_ms)),
+      expire_at_(now.mono + (epoch_.statement.not_after - now.wall)) {
+  context_->out.event(JoinControl{token_.group_id, control_multicast()});
+  install(now);
+}
+
+void LiveGroup::handle_timeout(Now now) {
+  if (expired_) return;
+  if (now.mono >= expire_at_) {
+    expired_ = true;
+    activate_at_.reset();
+    context_->out.report({Report::Level::kWarning, "epoch-expired", token_.policy.group, "",
+                          "no traffic until the group is created again"});
+    install(now);
+    return;
+  }
+  if (activate_at_ && now.mono >= *activate_at_) {
+    activate_at_.reset();
+    active_ = true;
+    install(now);
+  }
+}
+
+bool LiveGroup::handle_installed(InstallId id, const Result<void>& outcome) {
+  if (install_ != id) return false;
+  install_.reset();
+  installed_ = outcome.has_value();
+  install_error_ = outcome ? "" : outcome.error().text();
+  if (!outcome) {
+    context_->out.count(outcome.error().kind);
+    context_->out.report(
+        {Report::Level::kError, "install-failed", token_.policy.group, "", install_error_});
+  }
+  return true;
+}
+
+std::optional<MonoTime> LiveGroup::next_timeout() const {
+  if (expired_) return std::nullopt;
+  std::optional<MonoTime> earliest = expire_at_;
+  keep_earlier(earliest, activate_at_);
+  return earliest;
+}
+
+void LiveGroup::describe(GroupView& view) const {
+  const identity::GroupPolicy& policy = token_.policy;
+  view.id = token_.group_id;
+  view.name = policy.group;
+  view.tuple = epoch_.statement.tuple;
+  view.epoch_id = epoch_.id;
+  view.data_address = policy.address;
+  view.data_port = policy.port;
+  view.control_multicast = control_multicast();
+  view.not_after = epoch_.statement.not_after;
+  view.sending =
+      active_ && !expired_ && installed_ &&
+      std::ranges::any_of(epoch_.senders.entries, [&](const auto& entry) { return is_own(entry); });
+  view.installed = installed_;
+  view.install_error = install_error_;
+}
+
+xfrm::Generation LiveGroup::generation() const {
+  return static_cast<xfrm::Generation>(epoch_.statement.tuple.epoch & xfrm::kMaxGeneration);
+}
+
+bool LiveGroup::is_own(const wire::SenderTable::Entry& entry) const {
+  return entry.host == context_->self.hash;
+}
+
+Result<xfrm::GroupSpec> LiveGroup::spec(Now now) const {
+  const identity::GroupPolicy& policy = token_.policy;
+  xfrm::GroupSpec spec;
+  spec.group_name = policy.group;
+  spec.destination = policy.address;
+  spec.port = policy.port;
+  spec.suite = policy.suite;
+  spec.mode = policy.mode;
+  spec.replay_window = policy.replay_window;
+  // Expired: guard and inbound policy stay, so that nothing goes or comes in clear.
+  if (expired_ || epoch_.statement.not_after <= now.wall) return spec;
+
+  const auto lifetime = static_cast<std::uint64_t>((epoch_.statement.not_after - now.wall).count());
+  const keys::EspKeys esp(epoch_.packet.gtek, epoch_.hash);
+  for (const wire::SenderTable::Entry& entry : epoch_.senders.entries) {
+    const auto source = std::ranges::find(entry.sources, policy.address.family, &IpAddress::family);
+    if (source == entry.sources.end()) continue;
+    if (is_own(entry)) {
+      spec.own_source = *source;
+      if (active_) spec.active_generation = generation();
+    }
+    // Of its own run a sender uses the first id; the others stand by (profile S14).
+    const std::uint32_t count = is_own(entry) ? 1 : entry.count;
+    for (std::uint32_t id = entry.first_id; id < entry.first_id + count; ++id) {
+      const auto sender_id = static_cast<std::uint16_t>(id);
+      const auto spi = keys::spi(policy.spi_prefix, epoch_.statement.tuple, sender_id);
+      if (!spi) return fail(spi.error().kind, spi.error().detail);
+      spec.senders.push_back({*spi, *source, is_own(entry), generation(),
+                              esp.sender_key(policy.suite, *spi, sender_id), lifetime});
+    }
+  }
+  return spec;
+}
+
+void LiveGroup::install(Now now) {
+  auto wanted = spec(now);
+  if (!wanted) {
+    installed_ = false;
+    install_error_ = wanted.error().text();
+    context_->out.count(wanted.error().kind);
+    return;
+  }
+  install_ = context_->next_id++;
+  context_->out.event(InstallGroup{*install_, token_.group_id, epoch_.id, std::move(*wanted)});
+}
+
+}  // namespace gkmpd::protocol

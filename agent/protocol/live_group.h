@@ -1,0 +1,50 @@
+// A group that has keys, on controller and member alike: from its epoch to the SAs that should
+// exist, over activation delay and expiry.
+#pragma once
+
+#include "agent/protocol/epoch.h"
+
+namespace gkmpd::protocol {
+
+class LiveGroup {
+ public:
+  /// Asks for the control address to be joined and the SAs to be installed; the outbound SA is used
+  /// only after the statement's activation delay.
+  LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now);
+  LiveGroup(LiveGroup&&) = default;
+  LiveGroup& operator=(LiveGroup&&) = delete;
+
+  [[nodiscard]] const identity::GroupToken& token() const { return token_; }
+  [[nodiscard]] const Epoch& epoch() const { return epoch_; }
+  [[nodiscard]] bool expired() const { return expired_; }
+  [[nodiscard]] SocketAddress control_multicast() const {
+    return {token_.policy.control_address, token_.policy.control_port};
+  }
+
+  void handle_timeout(Now now);
+  /// True if the install was one of this group's.
+  bool handle_installed(InstallId id, const Result<void>& outcome);
+  [[nodiscard]] std::optional<MonoTime> next_timeout() const;
+
+  /// Fills what operators see of keys and kernel.
+  void describe(GroupView& view) const;
+
+ private:
+  [[nodiscard]] Result<xfrm::GroupSpec> spec(Now now) const;
+  void install(Now now);
+  [[nodiscard]] xfrm::Generation generation() const;
+  [[nodiscard]] bool is_own(const wire::SenderTable::Entry& entry) const;
+
+  Context* context_;
+  identity::GroupToken token_;
+  Epoch epoch_;
+  std::optional<MonoTime> activate_at_;
+  MonoTime expire_at_;
+  bool expired_ = false;
+  bool active_ = false;  // the activation delay is over
+  std::optional<InstallId> install_;
+  bool installed_ = false;
+  std::string install_error_;
+};
+
+}  // namespace gkmpd::protocol

@@ -1,0 +1,200 @@
+// Receiving a statement (profile P18): every check has a statement that only it refuses.
+#include "agent/protocol/epoch.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "agent/crypto/errors.h"
+#include "agent/crypto/hash.h"
+#include "agent/crypto/random.h"
+#include "agent/keys/errors.h"
+#include "agent/protocol/errors.h"
+#include "tests/support/pki.h"
+
+namespace gkmpd::protocol {
+namespace {
+
+using test::kNow;
+
+const Now kPresent{MonoTime(milliseconds(0)), kNow};
+
+class EpochChecks : public testing::Test {
+ protected:
+  EpochChecks()
+      : controller_host_(pki_.host("a", controller_options())),
+        member_host_(pki_.host("b")),
+        group_(pki_.group({{"a", std::nullopt}, {"b", std::nullopt}})),
+        controller_(context_of(controller_host_)),
+        member_(context_of(member_host_)),
+        token_(*identity::check_token(
+            group_.token,
+            {&member_->config.trust, &member_->config.limits, nullptr, nullptr, kNow})) {
+    senders_.entries.push_back({controller_->self.hash, 1, 1, {*IpAddress::parse("10.9.0.1")}});
+    epoch_.emplace(*sign_epoch(
+        *controller_, {token_, {1, 1, 0, 5}, KeyId{1}, KeyId{2}, packet(), senders_}, kPresent));
+  }
+
+  static test::HostOptions controller_options() {
+    test::HostOptions options;
+    options.roles.insert(identity::Role::kController);
+    options.groups = {"demo"};
+    return options;
+  }
+
+  static keys::GroupKeyPacket packet() {
+    return {Secret::copy_of(Bytes(32, 1)), Secret::copy_of(Bytes(32, 2))};
+  }
+
+  std::unique_ptr<Context> context_of(const test::TestHost& host) {
+    auto trust = pki_.trust();
+    auto self = *trust.check_host(host.certificate, {}, kNow);
+    return std::unique_ptr<Context>(new Context{.config = {std::move(trust),
+                                                           {},
+                                                           host.certificate,
+                                                           {},
+                                                           host.key,
+                                                           {*IpAddress::parse("10.9.0.1"), 8480},
+                                                           {}},
+                                                .self = std::move(self),
+                                                .random = random_,
+                                                .floors = {},
+                                                .out = {}});
+  }
+
+  /// The download of the epoch with `change` applied to its statement and signed again.
+  wire::DownloadGrpKeys download(const std::function<void(wire::Statement&)>& change = {}) {
+    wire::Statement statement = epoch_->statement;
+    if (change) change(statement);
+    wire::DownloadGrpKeys message;
+    message.statement = wire::encode(statement);
+    message.statement_signature =
+        *controller_->config.key.sign(crypto::SignatureContext::kStatement, {message.statement});
+    message.sender_table = wire::encode(epoch_->senders);
+    message.exclusion_set = wire::encode(epoch_->exclusions);
+    message.encrypted_grp_keys =
+        keys::seal_packet(skek_, message.statement, message.statement_signature, epoch_->packet);
+    return message;
+  }
+
+  Result<Epoch> check(const wire::DownloadGrpKeys& message, const Epoch* held = nullptr) {
+    const EpochCheck checked{token_, controller_self(), 0, held};
+    return check_epoch(*member_, checked, message, std::nullopt, skek_, kPresent);
+  }
+
+  const identity::Host& controller_self() { return controller_->self; }
+
+  void expect_refused(const std::function<void(wire::Statement&)>& change, ErrorKind error) {
+    const auto checked = check(download(change));
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().kind, error) << checked.error().text();
+  }
+
+  test::TestPki pki_;
+  crypto::SeededRandom random_{1};
+  test::TestHost controller_host_;
+  test::TestHost member_host_;
+  test::TestGroup group_;
+  std::unique_ptr<Context> controller_;
+  std::unique_ptr<Context> member_;
+  identity::GroupToken token_;
+  wire::SenderTable senders_;
+  std::optional<Epoch> epoch_;
+  Secret skek_ = Secret::copy_of(Bytes(32, 9));
+};
+
+TEST_F(EpochChecks, AGoodOneComesBackWhole) {
+  const auto checked = check(download());
+  ASSERT_TRUE(checked) << checked.error().text();
+  EXPECT_EQ(checked->statement, epoch_->statement);
+  EXPECT_EQ(checked->id, epoch_->id);
+  EXPECT_EQ(checked->senders, senders_);
+  EXPECT_TRUE(checked->packet.gtek.equals(epoch_->packet.gtek));
+}
+
+TEST_F(EpochChecks, OrderIsByTheMark) {
+  member_->floors[token_.group_id].tuple = {1, 1, 0, 5};
+  EXPECT_TRUE(check(download())) << "a newcomer may take the marked epoch again";
+  const auto conflict = check(download([](wire::Statement& s) { s.nonce[0] ^= 1; }), &*epoch_);
+  ASSERT_FALSE(conflict);
+  EXPECT_EQ(conflict.error().kind, kTupleConflict);
+  EXPECT_TRUE(check(download(), &*epoch_)) << "the very epoch held";
+  member_->floors[token_.group_id].tuple = {1, 1, 0, 6};
+  expect_refused({}, kStatementStale);
+}
+
+TEST_F(EpochChecks, GroupTokenAndSigner) {
+  expect_refused([](auto& s) { s.group[0] ^= 1; }, kStatementForm);
+  expect_refused([](auto& s) { s.token_hash[0] ^= 1; }, kStatementToken);
+  expect_refused([](auto& s) { s.tuple.token_version = 2; }, kStatementToken);
+  expect_refused([](auto& s) { s.controller[0] ^= 1; }, kStatementSigner);
+  expect_refused([](auto& s) { s.controller_key[0] ^= 1; }, kStatementSigner);
+  expect_refused([](auto& s) { s.tuple.rank = 1; }, kStatementSigner);
+  auto message = download();
+  message.statement_signature =
+      *member_->config.key.sign(crypto::SignatureContext::kStatement, {message.statement});
+  const auto checked = check(message);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().kind, crypto::kBadSignature);
+}
+
+TEST_F(EpochChecks, Validity) {
+  expect_refused(
+      [](auto& s) {
+        s.not_before += seconds(301);
+        s.not_after += seconds(301);
+      },
+      kStatementValidity);
+  expect_refused(
+      [](auto& s) {
+        s.not_before -= seconds(9000);
+        s.not_after = kNow;
+      },
+      kStatementValidity);
+  expect_refused([](auto& s) { s.not_after += seconds(1); }, kStatementValidity);
+  expect_refused([](auto& s) { s.activation_delay_ms += 1; }, kStatementValidity);
+  expect_refused([](auto& s) { s.deactivation_delay_ms += 1; }, kStatementValidity);
+}
+
+TEST_F(EpochChecks, RevocationListsExclusionsAndTables) {
+  expect_refused([](auto& s) { s.crl_numbers.at(0).number += 1; }, kCrlTooOld);
+  expect_refused([](auto& s) { s.crl_numbers.at(0).issuer_key_hash[0] ^= 1; }, kCrlTooOld);
+  expect_refused([](auto& s) { s.sender_table_hash[0] ^= 1; }, kStatementHashes);
+  expect_refused([](auto& s) { s.exclusion_hash[0] ^= 1; }, kStatementHashes);
+  expect_refused([](auto& s) { s.tree_parts_hash[0] ^= 1; }, kStatementHashes);
+
+  const auto excluding = [&](const NameHash& host) {
+    epoch_->exclusions.hosts = {host};
+    return download([&](wire::Statement& s) {
+      s.exclusion_hash = crypto::sha256({wire::encode(epoch_->exclusions)});
+    });
+  };
+  EXPECT_EQ(check(excluding(member_->self.hash)).error().kind, kExcluded);
+  EXPECT_EQ(check(excluding(controller_->self.hash)).error().kind, kExcluded);
+  const auto some_other = excluding(member_->name_hash("x"));
+  EXPECT_TRUE(check(some_other));
+
+  Epoch held = *check(some_other);
+  held.statement.tuple.epoch = 4;
+  epoch_->exclusions.hosts.clear();
+  const auto readmitted = check(download(), &held);
+  ASSERT_FALSE(readmitted);
+  EXPECT_EQ(readmitted.error().kind, kExclusions);
+}
+
+TEST_F(EpochChecks, KeysMustBeThoseOfTheCommitment) {
+  expect_refused([](auto& s) { s.commitment[0] ^= 1; }, keys::kBadCommitment);
+  auto none = download();
+  none.encrypted_grp_keys.reset();
+  EXPECT_EQ(check(none).error().kind, kStatementForm);
+  auto others = download();
+  (*others.encrypted_grp_keys)[0] ^= 1;
+  EXPECT_EQ(check(others).error().kind, keys::kBadPacket);
+
+  const auto own = check_epoch(*member_, {token_, controller_self(), 0, nullptr}, none, packet(),
+                               skek_, kPresent);
+  EXPECT_TRUE(own) << "a first member brings its own";
+}
+
+}  // namespace
+}  // namespace gkmpd::protocol
