@@ -27,7 +27,9 @@ std::string hex(int value) { return format("0x%08llx", static_cast<unsigned>(val
 
 std::string text_of(nl_addr* address) {
   char text[128];
-  return nl_addr2str(address, text, sizeof text);
+  // libnl adds a prefix length of its own to some addresses.
+  const std::string all = nl_addr2str(address, text, sizeof text);
+  return all.substr(0, all.find('/'));
 }
 
 std::string text_of(xfrmnl_sel* selector) {

@@ -19,9 +19,11 @@ const std::string kOtherSa =
     "esp 10.9.0.2 > 239.1.1.1 spi 0x0a000002 reqid 0x47007002 mode 0 flags 0 sel 10.9.0.2/32 > "
     "239.1.1.1/32 proto 0 aead rfc4106(gcm(aes)) 0a0000020a0000030a0000040a0000050a000006 icv 128 "
     "window 1024 hard 3600";
-const std::string kGuard = "out none/0 > 239.1.1.1/32 proto 0 block priority 2000 index 0x47000709";
+const std::string kGuard =
+    "out 0.0.0.0/0 > 239.1.1.1/32 proto 0 block priority 2000 index 0x47000709";
 const std::string kIn =
-    "in none/0 > 239.1.1.1/32 proto 0 allow priority 1000 index 0x47000710 tmpl none > 239.1.1.1 "
+    "in 0.0.0.0/0 > 239.1.1.1/32 proto 0 allow priority 1000 index 0x47000710 tmpl 0.0.0.0 > "
+    "239.1.1.1 "
     "proto 50 spi 0x00000000 reqid 0x00000000 mode 0 optional 0 algos "
     "0xffffffff0xffffffff0xffffffff";
 const std::string kProtect =

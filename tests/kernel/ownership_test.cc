@@ -15,19 +15,23 @@ using ::testing::SizeIs;
 using ::testing::UnorderedElementsAreArray;
 
 constexpr std::uint32_t kSpi = 0x0a000001;
-const std::string kAead =
-    " proto esp mode transport aead 'rfc4106(gcm(aes))' "
-    "0x00000000000000000000000000000000deadbeef 128";
 
 class Ownership : public ::testing::Test {
  protected:
+  void add_sa(const std::string& source, const std::string& destination, const std::string& spi,
+              const std::string& reqid) const {
+    segment_.ip("a", "xfrm state add src " + source + " dst " + destination + " proto esp spi " +
+                         spi + " reqid " + reqid +
+                         " mode transport aead rfc4106(gcm(aes)) "
+                         "0x00000000000000000000000000000000deadbeef 128");
+  }
+
   /// SAs and policies as an administrator or an IKE daemon would have them; also ones that look
   /// like ours, in our ranges, but are not in our record.
   void add_foreign_objects() const {
-    segment_.ip("a", "xfrm state add src 10.9.0.1 dst 239.1.1.1 spi 0x777 reqid 5" + kAead);
-    segment_.ip("a",
-                "xfrm state add src 10.9.0.1 dst 239.1.1.1 spi 0x778 reqid 1191211010" + kAead);
-    segment_.ip("a", "xfrm state add src 10.9.0.1 dst 10.9.0.2 spi 0x779 reqid 6" + kAead);
+    add_sa("10.9.0.1", "239.1.1.1", "0x777", "5");
+    add_sa("10.9.0.1", "239.1.1.1", "0x778", "1191211010");
+    add_sa("10.9.0.1", "10.9.0.2", "0x779", "6");
     segment_.ip("a", "xfrm policy add src 10.0.0.0/8 dst 239.9.9.9/32 dir out action block");
     segment_.ip("a",
                 "xfrm policy add src 10.1.0.0/16 dst 239.1.1.1/32 dir in index 1191182864 "
@@ -81,14 +85,14 @@ TEST_F(Ownership, WhatIsNotInTheRecordStays) {
 
 // The record names an SA of ours, but somebody else has put another one in its place.
 TEST_F(Ownership, AForeignSaInTheRecordedPlaceStays) {
-  segment_.ip("a", "xfrm state add src 10.9.0.9 dst 239.1.1.1 spi 0x0a000001 reqid 5" + kAead);
+  add_sa("10.9.0.9", "239.1.1.1", "0x0a000001", "5");
   const auto record = xfrm::objects_of(sending("10.9.0.1", kSpi));
   ASSERT_TRUE(agent_.kernel().remove(record));
   EXPECT_THAT(read_sas(segment_, "a"), SizeIs(1));
 }
 
 TEST_F(Ownership, ForeignSaInOurPlaceIsReportedAndKept) {
-  segment_.ip("a", "xfrm state add src 10.9.0.9 dst 239.1.1.1 spi 0x0a000001 reqid 5" + kAead);
+  add_sa("10.9.0.9", "239.1.1.1", "0x0a000001", "5");
   const auto before = read_sas(segment_, "a");
   const auto applied = agent_.try_apply(sending("10.9.0.1", kSpi));
   ASSERT_TRUE(applied) << applied.error().text();
