@@ -1,0 +1,170 @@
+#include "agent/ctl/pki_files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace gkmpd::ctl {
+namespace {
+
+constexpr mode_t kPublicMode = 0644;
+constexpr mode_t kPrivateMode = 0600;
+constexpr mode_t kDirectoryMode = 0700;
+constexpr std::size_t kMaxPrivateFile = 16 * 1024;
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+tl::unexpected<Error> failed(ErrorKind kind, const char* doing, const std::string& path) {
+  const std::string reason = std::strerror(errno);
+  return fail(kind, std::string("cannot ") + doing + " " + path + ": " + reason +
+                        "; check the path and its permissions");
+}
+
+tl::unexpected<Error> exists(const std::string& path) {
+  return fail(kFileExists, path + " exists; choose another name, or --force to replace it");
+}
+
+bool write_all(int fd, ByteView content) {
+  while (!content.empty()) {
+    const ssize_t size = write(fd, content.data(), content.size());
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return false;
+    content = content.subspan(static_cast<std::size_t>(size));
+  }
+  return true;
+}
+
+/// Fills `out` from the file's start; the number of octets read, or -1.
+ssize_t read_all(int fd, std::span<std::uint8_t> out) {
+  std::size_t size = 0;
+  while (size < out.size()) {
+    const ssize_t more = read(fd, out.data() + size, out.size() - size);
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) return -1;
+    if (more == 0) break;
+    size += static_cast<std::size_t>(more);
+  }
+  return static_cast<ssize_t>(size);
+}
+
+/// Makes `path`, which must not exist, with `content`; takes it away again if that fails.
+Result<void> make_file(const std::string& path, ByteView content, mode_t mode) {
+  const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (fd.get() < 0 && errno == EEXIST) return exists(path);
+  if (fd.get() < 0) return failed(kFileUnwritable, "write", path);
+  // The umask may have taken more away than is wanted.
+  if (fchmod(fd.get(), mode) == 0 && write_all(fd.get(), content) && fsync(fd.get()) == 0) {
+    return {};
+  }
+  auto error = failed(kFileUnwritable, "write", path);
+  unlink(path.c_str());
+  return error;
+}
+
+Result<void> put_file(const std::string& path, ByteView content, mode_t mode, Overwrite overwrite) {
+  if (overwrite == Overwrite::kNever) return make_file(path, content, mode);
+  const std::string fresh = path + ".new";
+  unlink(fresh.c_str());
+  if (auto made = make_file(fresh, content, mode); !made) return made;
+  if (rename(fresh.c_str(), path.c_str()) == 0) return {};
+  auto error = failed(kFileUnwritable, "replace", path);
+  unlink(fresh.c_str());
+  return error;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, std::size_t most) {
+  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status{};
+  if (fd.get() < 0 || fstat(fd.get(), &status) != 0) {
+    return failed(kFileUnreadable, "read", path);
+  }
+  if (status.st_size > static_cast<off_t>(most)) {
+    return fail(kFileUnreadable, path + " is larger than " + std::to_string(most) +
+                                     " octets; is it the right file?");
+  }
+  std::string content(most, '\0');
+  auto* octets = reinterpret_cast<std::uint8_t*>(content.data());
+  const ssize_t size = read_all(fd.get(), {octets, content.size()});
+  if (size < 0) return failed(kFileUnreadable, "read", path);
+  content.resize(static_cast<std::size_t>(size));
+  return content;
+}
+
+Result<Secret> read_private_file(const std::string& path) {
+  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return failed(kFileUnreadable, "read", path);
+  Secret buffer(kMaxPrivateFile);
+  const ssize_t size = read_all(fd.get(), buffer.expose_for_writing());
+  if (size < 0) return failed(kFileUnreadable, "read", path);
+  return Secret::copy_of(buffer.expose().first(static_cast<std::size_t>(size)));
+}
+
+Result<void> check_writable(const std::string& path, Overwrite overwrite) {
+  if (overwrite == Overwrite::kNever && access(path.c_str(), F_OK) == 0) return exists(path);
+  return {};
+}
+
+Result<void> write_file(const std::string& path, ByteView content, Overwrite overwrite) {
+  return put_file(path, content, kPublicMode, overwrite);
+}
+
+Result<void> write_private_file(const std::string& path, const Secret& content,
+                                Overwrite overwrite) {
+  return put_file(path, content.expose(), kPrivateMode, overwrite);
+}
+
+Result<void> make_directory(const std::string& path) {
+  if (mkdir(path.c_str(), kDirectoryMode) == 0 || errno == EEXIST) return {};
+  return failed(kFileUnwritable, "make directory", path);
+}
+
+Result<void> append_line(const std::string& path, const std::string& line) {
+  const FileDescriptor fd(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kPrivateMode));
+  if (fd.get() < 0 || !write_all(fd.get(), as_bytes(line + "\n")) || fsync(fd.get()) != 0) {
+    return failed(kFileUnwritable, "write", path);
+  }
+  return {};
+}
+
+Result<DirectoryLock> DirectoryLock::take(const std::string& directory) {
+  FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return failed(kFileUnreadable, "open directory", directory);
+  while (flock(fd.get(), LOCK_EX) != 0) {
+    if (errno != EINTR) return failed(kFileUnreadable, "lock directory", directory);
+  }
+  return DirectoryLock(fd.release());
+}
+
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+}  // namespace gkmpd::ctl
