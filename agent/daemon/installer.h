@@ -51,7 +51,7 @@ class Installer {
     std::size_t forgotten = 0;  // of an earlier boot
     std::size_t other = 0;      // of another namespace, kept in the record
   };
-  /// Takes out what an earlier run left. `daemon.kernel-refused`.
+  /// Takes out what an earlier run left.
   [[nodiscard]] Result<Leftovers> remove_leftovers();
 
   /// Makes the kernel hold the group's spec. The record and the burnt SPIs are on disk before the
