@@ -157,12 +157,14 @@ Result<std::size_t> Installer::remove_all() {
   auto record = record_of(nullptr);
   if (!record) return pass_on(record);
   if (record->empty()) return std::size_t{0};
+  auto before = kernel_.read(*record);
+  if (!before) return pass_on(before);
   auto applied = kernel_.remove(*record);
   if (!applied) return pass_on(applied);
   auto forgotten = forget(applied->removed);
   if (!forgotten) return pass_on(forgotten);
   if (!applied->complete()) return tl::unexpected(to_error(applied->refusals));
-  return applied->removed.size();
+  return before->sas.size() + before->policies.size();
 }
 
 Result<std::vector<std::uint32_t>> Installer::burn(const protocol::InstallGroup& wanted,

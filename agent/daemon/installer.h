@@ -47,7 +47,7 @@ class Installer {
   Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place, std::string interface);
 
   struct Leftovers {
-    std::size_t removed = 0;    // stood in the kernel, or had gone, and are out of the record
+    std::size_t removed = 0;    // taken out of the kernel
     std::size_t forgotten = 0;  // of an earlier boot
     std::size_t other = 0;      // of another namespace, kept in the record
   };
@@ -59,7 +59,7 @@ class Installer {
   /// installed and the error is `daemon.outbound-burnt`. Other errors: of xfrm, netlink and store.
   [[nodiscard]] Result<void> install(protocol::InstallGroup wanted);
 
-  /// Takes everything of ours out of the kernel; how many objects.
+  /// Takes everything of ours out of the kernel and the record; how many objects stood there.
   [[nodiscard]] Result<std::size_t> remove_all();
 
   struct Standing {
