@@ -15,7 +15,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-typedef long (*PtraceFunction)(int request, pid_t pid, void *address, void *data);
+typedef long (*PtraceFunction)(int request, pid_t pid, void* address, void* data);
 
 // The XSAVE header stands after the legacy area; its first word has a bit for each component that
 // is not in its initial state. Components 0-9 are those that UML's buffer holds; AMX is 17 and 18.
@@ -24,14 +24,14 @@ static const uint64_t kLegacyComponents = 0x3ff;
 
 static unsigned char state[kStateMaxBytes];  // UML asks from one thread only
 
-static long whole_state(PtraceFunction next, int request, pid_t pid, size_t *length) {
+static long whole_state(PtraceFunction next, int request, pid_t pid, size_t* length) {
   struct iovec whole = {state, *length};
-  const long result = next(request, pid, (void *)(uintptr_t)NT_X86_XSTATE, &whole);
+  const long result = next(request, pid, (void*)(uintptr_t)NT_X86_XSTATE, &whole);
   *length = whole.iov_len;
   return result;
 }
 
-static long get_state(PtraceFunction next, pid_t pid, struct iovec *wanted) {
+static long get_state(PtraceFunction next, pid_t pid, struct iovec* wanted) {
   size_t length = sizeof state;
   const long result = whole_state(next, PTRACE_GETREGSET, pid, &length);
   if (result != 0) return result;
@@ -47,7 +47,7 @@ static long get_state(PtraceFunction next, pid_t pid, struct iovec *wanted) {
   return 0;
 }
 
-static long set_state(PtraceFunction next, pid_t pid, const struct iovec *given) {
+static long set_state(PtraceFunction next, pid_t pid, const struct iovec* given) {
   size_t length = sizeof state;
   const long result = whole_state(next, PTRACE_GETREGSET, pid, &length);
   if (result != 0) return result;
@@ -62,12 +62,12 @@ long ptrace(enum __ptrace_request request, ...) {
   va_list arguments;
   va_start(arguments, request);
   const pid_t pid = va_arg(arguments, pid_t);
-  void *address = va_arg(arguments, void *);
-  void *data = va_arg(arguments, void *);
+  void* address = va_arg(arguments, void*);
+  void* data = va_arg(arguments, void*);
   va_end(arguments);
 
   const int is_state = (uintptr_t)address == NT_X86_XSTATE;
-  struct iovec *vector = data;
+  struct iovec* vector = data;
   if (is_state && request == PTRACE_GETREGSET && vector->iov_len >= kHeaderOffset + kHeaderBytes) {
     return get_state(next, pid, vector);
   }
