@@ -1,6 +1,7 @@
 #include "agent/protocol/controller_group.h"
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 
 #include "agent/crypto/errors.h"
@@ -37,7 +38,7 @@ Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(Context& context,
   std::unique_ptr<ControllerGroup> group(new ControllerGroup(context, std::move(*token), *rank));
   if (auto good = group->take_members(*list); !good) return pass_on(good);
   if (auto good = group->plan_epoch(); !good) return pass_on(good);
-  if (auto good = group->assign_senders(); !good) return pass_on(good);
+  group->assign_senders();
   return group;
 }
 
@@ -82,7 +83,7 @@ Result<void> ControllerGroup::plan_epoch() {
 }
 
 /// Ids of this epoch (profile P24): the block is saved as used together with the tuple.
-Result<void> ControllerGroup::assign_senders() {
+void ControllerGroup::assign_senders() {
   constexpr std::uint32_t kMaxId = std::numeric_limits<std::uint16_t>::max();
   const auto needed = static_cast<std::uint32_t>(token_.policy.senders.size());
   // An id may serve again in another epoch: its SPI and key are others there.
@@ -93,15 +94,12 @@ Result<void> ControllerGroup::assign_senders() {
     IpAddress source = context_.config.control_unicast.ip;
     if (name != context_.self.name) {
       const auto listed = std::ranges::find(members_, name, &Entry::name);
-      if (listed == members_.end()) {
-        return fail(kSenderNotListed, "the token's sender " + name + " is not in the member list");
-      }
+      assert(listed != members_.end());  // check_member_list: senders are a subset of the list
       source = listed->address;
     }
     senders_.entries.push_back({context_.name_hash(name), floor_.next_sender_id, 1, {source}});
     ++floor_.next_sender_id;
   }
-  return {};
 }
 
 bool ControllerGroup::over() const { return failed_ || (live_ && live_->expired()); }
@@ -129,6 +127,7 @@ bool ControllerGroup::open_exchange(Now now, std::size_t member, Flow flow) {
   if (auto started = exchange->start(now); !started) {
     entry.state = MemberState::kFailed;
     entry.why = started.error().text();
+    entry.refused = true;  // our own key does not sign: asking again would not help
     context_.out.count(started.error().kind);
     return false;
   }
@@ -139,17 +138,22 @@ bool ControllerGroup::open_exchange(Now now, std::size_t member, Flow flow) {
   return true;
 }
 
-/// Figure 1 with the next member of the list; a failed one goes back into the queue (readings 10).
+/// Figure 1 with the next member of the list; one that did not answer comes round again, one that
+/// refused or was refused does not (readings 10).
 void ControllerGroup::try_first_member(Now now) {
   while (!failed_) {
     if (next_first_ == members_.size()) {
       next_first_ = 0;
-      if (--rounds_left_ == 0) {
-        fail_group({kNoMemberAnswered, "no listed member made the group keys with this host"});
-        return;
-      }
+      --rounds_left_;
     }
-    if (open_exchange(now, next_first_++, Flow::kGroup)) return;
+    const bool anybody_left = !std::ranges::all_of(members_, &Entry::refused);
+    if (rounds_left_ == 0 || !anybody_left) {
+      fail_group({kNoMemberAnswered, anybody_left ? "no listed member answered"
+                                                  : "every listed member refused or was refused"});
+      return;
+    }
+    const std::size_t candidate = next_first_++;
+    if (!members_[candidate].refused && open_exchange(now, candidate, Flow::kGroup)) return;
   }
 }
 
@@ -215,7 +219,8 @@ void ControllerGroup::member_reviewed(Now now, ControllerExchange& exchange) {
     heartbeat_at_ = now.mono;
     // Those who failed as first member have their turn again with all others.
     for (Entry& entry : members_) {
-      if (entry.state == MemberState::kFailed) entry.state = MemberState::kWaiting;
+      if (entry.state == MemberState::kFailed && !entry.refused)
+        entry.state = MemberState::kWaiting;
     }
   }
   exchange.download(now, live_->epoch());
@@ -250,6 +255,7 @@ void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
   const Error why = exchange.error();
   entry.state = MemberState::kFailed;
   entry.why = why.text();
+  entry.refused = !is_worth_retrying(why);
   context_.out.report(
       {Report::Level::kWarning, "member-failed", token_.policy.group, entry.name, why.text()});
   exchanges_.erase(ExchangeId(exchange.id()));
@@ -257,7 +263,7 @@ void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
     try_first_member(now);
     return;
   }
-  if (is_worth_retrying(why)) {
+  if (!entry.refused) {
     entry.retry_at = now.mono + entry.retry_wait;
     entry.retry_wait = std::min(entry.retry_wait * 2, kRetryMemberMax);
   }

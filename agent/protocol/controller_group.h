@@ -40,6 +40,7 @@ class ControllerGroup {
     IpAddress address;
     MemberState state = MemberState::kWaiting;
     std::string why;
+    bool refused = false;  // by one side or the other: not asked again
     std::optional<MonoTime> retry_at;
     milliseconds retry_wait = kRetryMemberFirst;
   };
@@ -47,7 +48,7 @@ class ControllerGroup {
   ControllerGroup(Context& context, identity::GroupToken token, std::uint8_t rank);
 
   [[nodiscard]] Result<void> take_members(const identity::MemberList& list);
-  [[nodiscard]] Result<void> assign_senders();
+  void assign_senders();
   [[nodiscard]] Result<void> plan_epoch();
 
   [[nodiscard]] bool open_exchange(Now now, std::size_t member, Flow flow);

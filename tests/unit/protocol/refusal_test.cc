@@ -190,7 +190,7 @@ INSTANTIATE_TEST_SUITE_P(
         CommandRefusal{"Port", [](TestNet&, PolicyOptions& o) { o.control_port = 9999; },
                        protocol::kPortDiffers},
         CommandRefusal{"Sender", [](TestNet&, PolicyOptions& o) { o.senders = {"z"}; },
-                       protocol::kSenderNotListed},
+                       identity::kMemberListDiffers},
         CommandRefusal{"Expired",
                        [](TestNet&, PolicyOptions& o) { o.not_after = kNow - seconds(1000); },
                        identity::kTokenExpired},
