@@ -8,8 +8,7 @@ issue() {
   local name=$1 stem=$2/$3 printed fingerprint
   printed=$("$bin/gkmpctl" pki csr --name "$name" --key-type p256 \
     --key "$stem.key" --out "$stem.csr")
-  [[ $printed =~ ([0-9a-fA-F]{64}|([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}) ]] ||
-    fail "gkmpctl pki csr printed no fingerprint"
+  [[ $printed =~ fingerprint:\ ([0-9a-f]+) ]] || fail "gkmpctl pki csr printed no fingerprint"
   fingerprint=${BASH_REMATCH[1]}
   "$bin/gkmpctl" pki issue --dir "$dir/pki" --csr "$stem.csr" --fingerprint "$fingerprint" \
     --out "$stem.pem" "${@:4}" >/dev/null
