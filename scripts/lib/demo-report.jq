@@ -37,11 +37,16 @@ notes as $n
   as $forged_delivered
 | ([members[] | $cleartext[addresses[.]] // 0] | add) as $cleartext_of_members
 | [members[] | $n.show[.].epoch_id] as $epochs
+# A member counts as keyed if it says so itself and the controller agrees; the controller's list names
+# the others only.
+| ([$n.show.a.controller] + [$n.show.a.members[]? | select(.state == "keyed") | .name]) as $agreed
+| [members[] | select($n.show[.].installed and $n.show[.].epoch_id and ([.] | inside($agreed)))]
+  as $keyed
 | ($n.sas.d | if . == null then null else length end) as $outsider_sas
 | {
     ok: false,
     kernel: $n.kernel.kernel,
-    members: ([$n.show.a.members[]? | select(.state == "keyed") | .name] | sort),
+    members: $keyed,
     epoch: $epochs[0],
     exchange_messages: $messages,
     sent: $sent,
