@@ -97,7 +97,7 @@ Result<std::optional<Bytes>> Channel::assemble(const wire::Datagram& datagram, B
   if (context_.reassembly_octets + opened.size() > kMaxReassemblyOctets) {
     return fail(kReassemblyFull, "too many unfinished messages");
   }
-  if (!assembly_) assembly_.emplace().type = header.type;
+  if (!assembly_) assembly_.emplace(header.type);
   if (header.fragment_index == 0) assembly_->first_datagram = crypto::sha256({octets});
 
   auto added = assembly_->parts.add(header.fragment_index, header.fragment_count, opened);

@@ -57,7 +57,9 @@ class Channel {
 
  private:
   struct Assembly {
-    wire::MessageType type{};
+    explicit Assembly(wire::MessageType of) : type(of) {}
+
+    wire::MessageType type;
     Digest first_datagram{};
     wire::Reassembler parts;
   };

@@ -1,0 +1,67 @@
+// Rules about what stands in the hosts' kernels.
+#pragma once
+
+#include "agent/protocol/endpoint.h"
+#include "tests/sim/key_rules.h"
+
+namespace gkmpd::sim {
+
+/// install-before-save: no SA of a tuple whose floor is not on disk.
+/// install-outsider: no SA at a host that is not entitled to the group.
+/// spi-clash: an SPI is used once per destination, over groups and epochs.
+/// sender-keys-differ: an SPI has one source and one key at every host.
+/// outbound: only a listed sender has an outbound SA, one, from its own address.
+/// early-protect: outbound traffic starts after the activation delay, over an SA that exists.
+/// sa-form: key size, lifetime and destination are what the group says.
+/// receiver-lacks-sender: (at the end) a keyed host has the inbound SA of each keyed sender.
+class KernelRules {
+ public:
+  KernelRules(Findings& findings, const KeyRules& keys) : findings_(findings), keys_(keys) {}
+
+  /// The host `host`, whose data address is `own_address`, asks its kernel for `install`.
+  void on_install(MonoTime now, HostIndex host, const IpAddress& own_address,
+                  const protocol::InstallGroup& install, const protocol::Endpoint& endpoint);
+  /// The host has stopped, and its SAs are removed.
+  void on_crash(HostIndex host);
+  void at_end(MonoTime now);
+
+  /// ESP keys seen so far.
+  [[nodiscard]] std::vector<Bytes> esp_keys() const;
+  /// SAs that stand at a host for a group.
+  [[nodiscard]] std::size_t sa_count(HostIndex host, const GroupId& group) const;
+  [[nodiscard]] bool protects(HostIndex host, const GroupId& group) const;
+
+ private:
+  struct Sa {
+    std::uint32_t spi = 0;
+    IpAddress source;
+    bool outbound = false;
+    Bytes key;
+  };
+  struct Installed {
+    EpochId epoch{};
+    IpAddress destination;
+    std::vector<Sa> sas;
+    bool protects = false;
+  };
+  struct SpiUse {
+    EpochId epoch{};
+    IpAddress source;
+    Bytes key;
+  };
+
+  void check_sa(MonoTime now, HostIndex host, const IpAddress& own_address,
+                const protocol::InstallGroup& install, const GroupFacts& facts,
+                const xfrm::SenderSa& sa);
+  void check_activation(MonoTime now, HostIndex host, const protocol::InstallGroup& install,
+                        const GroupFacts& facts);
+  void check_own_kernel(MonoTime now, HostIndex host);
+
+  Findings& findings_;
+  const KeyRules& keys_;
+  std::map<HostIndex, std::map<GroupId, Installed>> kernels_;
+  std::map<std::pair<IpAddress, std::uint32_t>, SpiUse> spis_;
+  std::map<std::pair<HostIndex, EpochId>, MonoTime> first_install_;
+};
+
+}  // namespace gkmpd::sim

@@ -1,0 +1,55 @@
+#include "tests/sim/seeds.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+namespace gkmpd::sim {
+namespace {
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+}  // namespace
+
+void for_each_seed(std::uint64_t count, const std::function<void(std::uint64_t)>& run) {
+  const std::uint64_t times = number_from("GKMPD_SIM_LONG", 1);
+  const std::uint64_t only = number_from("GKMPD_SIM_SEED", 0);
+  const std::uint64_t first = only == 0 ? 1 : only;
+  const std::uint64_t last = only == 0 ? count * times : only;
+  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  const std::string again = std::string("--gtest_filter=") + test->test_suite_name() + "." +
+                            test->name() + ", environment GKMPD_SIM_SEED=";
+  for (std::uint64_t seed = first; seed <= last; ++seed) {
+    const std::string number = std::to_string(seed);
+    SCOPED_TRACE("seed " + number + "; to run it again: " + again + number);
+    run(seed);
+    if (testing::Test::HasFailure()) {
+      std::fprintf(stderr, "seed %s fails; to run it again: %s%s\n", number.c_str(), again.c_str(),
+                   number.c_str());
+      return;
+    }
+  }
+}
+
+Weather draw_weather(Prng& chance) {
+  Weather weather;
+  weather.network.loss_permille = static_cast<unsigned>(chance.between(0, 300));
+  weather.network.duplicate_permille = static_cast<unsigned>(chance.between(0, 100));
+  weather.network.link_delay = milliseconds(chance.between(0, 150));
+  weather.network.jitter = milliseconds(chance.between(0, 100));
+  weather.clock_error = seconds(chance.between(0, 120));
+  return weather;
+}
+
+WorldOptions options_of(std::uint64_t seed, const Weather& weather) {
+  WorldOptions options;
+  options.seed = seed;
+  options.network = weather.network;
+  options.clock_error = weather.clock_error;
+  return options;
+}
+
+}  // namespace gkmpd::sim

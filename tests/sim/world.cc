@@ -1,0 +1,426 @@
+#include "tests/sim/world.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "agent/crypto/hash.h"
+
+namespace gkmpd::sim {
+namespace {
+
+constexpr ErrorKind kStoreBroken{"sim.store-broken"};
+constexpr ErrorKind kKernelBroken{"sim.kernel-broken"};
+
+/// How often what is dear is looked at.
+constexpr milliseconds kSweepInterval{500};
+/// A real event loop wakes up a little late.
+constexpr milliseconds kTimerLateness{2};
+/// From the write to the endpoint being told of it.
+constexpr milliseconds kStoreAnswer{3};
+/// More inputs than this in one millisecond, or timers of one host, mean that time stands still.
+constexpr std::uint64_t kMaxStepsInMillisecond = 100'000;
+constexpr unsigned kMaxTimersAtOnce = 8;
+
+std::uint64_t sub_seed(std::uint64_t seed, std::uint64_t use) {
+  return Prng(seed ^ (use * 0xd6e8feb86659fd93)).next();
+}
+
+}  // namespace
+
+struct World::Host {
+  HostSetup setup;
+  std::uint64_t random_seed = 0;
+  seconds clock_error{};
+  unsigned incarnation = 0;
+  std::map<GroupId, protocol::GroupFloor> disk;
+  std::unique_ptr<crypto::SeededRandom> random;
+  std::optional<protocol::Endpoint> endpoint;
+  std::set<std::pair<SocketAddress, GroupId>> joined;
+  std::map<GroupId, EpochId> installed;  // what the kernel took
+  std::map<GroupId, EpochId> active;     // seen active with this epoch
+  MonoTime store_free_at{};
+  unsigned store_failure_permille = 0;
+  unsigned kernel_failure_permille = 0;
+  std::optional<MonoTime> timer_at;
+  std::uint64_t timer = 0;  // number of the armed one
+  MonoTime last_timer_at{};
+  unsigned timers_at_once = 0;
+  Effects effects;
+};
+
+World::World(WorldOptions options)
+    : options_(std::move(options)),
+      openssl_(sub_seed(options_.seed, 1)),
+      chance_(sub_seed(options_.seed, 2)),
+      network_(sub_seed(options_.seed, 3), options_.network),
+      keys_(findings_),
+      kernels_(findings_, keys_),
+      wire_(findings_) {}
+
+World::~World() = default;
+
+HostIndex World::add(const HostSetup& setup) {
+  const HostIndex index = hosts_.size();
+  auto host = std::make_unique<Host>();
+  host->setup = setup;
+  host->random_seed = sub_seed(options_.seed, 1000 + index);
+  const std::int64_t error = options_.clock_error.count();
+  host->clock_error = seconds(chance_.between(-error, error));
+  hosts_.push_back(std::move(host));
+  start(index);
+  return index;
+}
+
+void World::start(HostIndex index) {
+  Host& host = *hosts_[index];
+  ++host.incarnation;
+  host.random = std::make_unique<crypto::SeededRandom>(host.random_seed + host.incarnation);
+  protocol::EndpointConfig config{.trust = *host.setup.trust,
+                                  .limits = {},
+                                  .certificate = host.setup.identity->certificate,
+                                  .intermediates = {},
+                                  .key = host.setup.identity->key,
+                                  .control_unicast = host.setup.address,
+                                  .hosts = host.setup.hosts};
+  auto endpoint =
+      protocol::Endpoint::make(std::move(config), host.disk, *host.random, now_at(host));
+  if (!endpoint) {
+    std::fprintf(stderr, "sim: host %zu does not start: %s\n", index,
+                 endpoint.error().text().c_str());
+    std::abort();
+  }
+  host.endpoint.emplace(std::move(*endpoint));
+  network_.attach(index, host.setup.address);
+  note(index, "start", {});
+}
+
+void World::crash(HostIndex index) {
+  Host& host = *hosts_[index];
+  ++host.incarnation;
+  host.endpoint.reset();
+  host.joined.clear();
+  host.installed.clear();
+  host.active.clear();
+  host.timer_at.reset();
+  network_.leave_all(index);
+  kernels_.on_crash(index);
+  note(index, "crash", {});
+}
+
+bool World::is_up(HostIndex host) const { return hosts_[host]->endpoint.has_value(); }
+
+Result<GroupId> World::command(const GroupPlan& plan) { return command(plan.controller, plan); }
+
+Result<GroupId> World::command(HostIndex controller, const GroupPlan& plan) {
+  Host& host = *hosts_[controller];
+  auto outcome = host.endpoint->handle_command(now_at(host), {plan.token, plan.member_list});
+  note(controller, "command", {});
+  after_input(controller);
+  return outcome;
+}
+
+void World::inject(HostIndex to, const SocketAddress& from, const Bytes& octets) {
+  receive(to, from, octets);
+}
+
+void World::after(milliseconds delay, std::function<void()> action) {
+  schedule(now_ + delay, std::move(action));
+}
+
+void World::break_store(HostIndex host, unsigned permille) {
+  hosts_[host]->store_failure_permille = permille;
+}
+void World::break_kernel(HostIndex host, unsigned permille) {
+  hosts_[host]->kernel_failure_permille = permille;
+}
+
+// --- Time ----------------------------------------------------------------------------------------
+
+void World::schedule(MonoTime at, std::function<void()> act) {
+  actions_.push({at, scheduled_++, std::move(act)});
+}
+
+bool World::run_next(MonoTime limit) {
+  if (actions_.empty() || actions_.top().at > limit) return false;
+  const Action next = actions_.top();
+  actions_.pop();
+  if (next.at > now_) {
+    now_ = next.at;
+    steps_in_this_ms_ = 0;
+  }
+  next.act();
+  return true;
+}
+
+bool World::run_until(const std::function<bool()>& done, milliseconds limit) {
+  const MonoTime end = now_ + limit;
+  for (;;) {
+    sweep();
+    if (!findings_.none()) return false;
+    if (done()) return true;
+    const MonoTime next_sweep = std::min(now_ + kSweepInterval, end);
+    while (findings_.none() && run_next(next_sweep)) {
+    }
+    if (!findings_.none()) return false;
+    now_ = next_sweep;
+    if (now_ >= end) return done();
+  }
+}
+
+void World::run_for(milliseconds span) {
+  if (run_until([] { return false; }, span)) std::abort();
+}
+
+void World::finish() {
+  sweep();
+  kernels_.at_end(now_);
+  wire_.at_end(now_, secrets());
+}
+
+Now World::now_at(const Host& host) const {
+  const auto wall = test::kNow + std::chrono::floor<seconds>(now_.time_since_epoch());
+  return {now_, wall + host.clock_error};
+}
+
+milliseconds World::up_to(milliseconds longest) {
+  return milliseconds(chance_.between(0, longest.count()));
+}
+
+// --- Inputs --------------------------------------------------------------------------------------
+
+void World::receive(HostIndex index, const SocketAddress& from, const Bytes& octets) {
+  Host& host = *hosts_[index];
+  if (!host.endpoint) return;
+  host.endpoint->handle_datagram(now_at(host), from, octets);
+  note(index, "datagram", octets);
+  after_input(index);
+}
+
+void World::fire_timer(HostIndex index, std::uint64_t timer) {
+  Host& host = *hosts_[index];
+  if (!host.endpoint || host.timer != timer || !host.timer_at) return;
+  host.timer_at.reset();
+  host.timers_at_once = host.last_timer_at == now_ ? host.timers_at_once + 1 : 1;
+  host.last_timer_at = now_;
+  if (host.timers_at_once > kMaxTimersAtOnce) {
+    findings_.add(now_, index, "livelock", "a timer does not go away");
+    return;
+  }
+  host.endpoint->handle_timeout(now_at(host));
+  note(index, "timeout", {});
+  after_input(index);
+}
+
+void World::after_input(HostIndex index) {
+  ++steps_;
+  if (++steps_in_this_ms_ > kMaxStepsInMillisecond) {
+    findings_.add(now_, index, "livelock", "too many inputs in one millisecond");
+    return;
+  }
+  drain(index);
+  keys_.after_step(now_, index, *hosts_[index]->endpoint);
+  arm_timer(index);
+}
+
+void World::drain(HostIndex index) {
+  protocol::Endpoint& endpoint = *hosts_[index]->endpoint;
+  while (auto event = endpoint.poll_event()) {
+    std::visit([&](auto& one) { take(index, std::move(one)); }, *event);
+  }
+  while (auto transmit = endpoint.poll_transmit()) send(index, std::move(*transmit));
+}
+
+void World::arm_timer(HostIndex index) {
+  Host& host = *hosts_[index];
+  const auto due = host.endpoint->poll_timeout();
+  if (due == host.timer_at) return;
+  host.timer_at = due;
+  const std::uint64_t timer = ++host.timer;
+  if (!due) return;
+  const MonoTime at =
+      std::max(*due, now_) + (*due > now_ ? up_to(kTimerLateness) : milliseconds(0));
+  schedule(at, [this, index, timer] { fire_timer(index, timer); });
+}
+
+// --- Outputs -------------------------------------------------------------------------------------
+
+void World::take(HostIndex index, protocol::SaveFloor save) {
+  Host& host = *hosts_[index];
+  ++host.effects.saves;
+  if (options_.tampering.save) options_.tampering.save(index, save);
+  const auto held = host.disk.find(save.group);
+  keys_.on_save_wanted(now_, index, save, held == host.disk.end() ? nullptr : &held->second);
+  note(index, "save " + save.floor.tuple.text(), save.group);
+
+  const bool fails = chance_.chance(host.store_failure_permille);
+  const MonoTime written_at = std::max(now_, host.store_free_at) + up_to(options_.store_delay);
+  host.store_free_at = written_at;
+  const unsigned incarnation = host.incarnation;
+  schedule(written_at, [this, index, incarnation, fails, save] {
+    Host& there = *hosts_[index];
+    if (there.incarnation == incarnation && !fails) there.disk[save.group] = save.floor;
+  });
+  schedule(written_at + up_to(kStoreAnswer), [this, index, incarnation, fails, save] {
+    Host& there = *hosts_[index];
+    if (there.incarnation != incarnation) return;
+    Result<void> outcome;
+    if (fails) outcome = fail(kStoreBroken);
+    if (!fails) keys_.on_saved(index, save);
+    there.endpoint->handle_saved(now_at(there), save.id, outcome);
+    note(index, "saved", {});
+    after_input(index);
+  });
+}
+
+void World::take(HostIndex index, protocol::InstallGroup install) {
+  Host& host = *hosts_[index];
+  ++host.effects.installs;
+  if (options_.tampering.install) options_.tampering.install(index, install);
+  kernels_.on_install(now_, index, host.setup.address.ip, install, *host.endpoint);
+  note_spec(index, install);
+
+  const bool fails = chance_.chance(host.kernel_failure_permille);
+  const unsigned incarnation = host.incarnation;
+  schedule(now_ + up_to(options_.kernel_delay), [this, index, incarnation, fails, id = install.id,
+                                                 group = install.group, epoch = install.epoch_id] {
+    Host& there = *hosts_[index];
+    if (there.incarnation != incarnation) return;
+    Result<void> outcome;
+    if (fails) {
+      outcome = fail(kKernelBroken);
+    } else {
+      there.installed[group] = epoch;
+    }
+    there.endpoint->handle_installed(now_at(there), id, outcome);
+    note(index, "installed", {});
+    after_input(index);
+  });
+}
+
+void World::take(HostIndex index, const protocol::JoinControl& join) {
+  hosts_[index]->joined.insert({join.control_multicast, join.group});
+  network_.join(index, join.control_multicast);
+  note(index, "join", join.group);
+}
+
+void World::take(HostIndex index, const protocol::LeaveControl& leave) {
+  auto& joined = hosts_[index]->joined;
+  if (joined.erase({leave.control_multicast, leave.group}) == 0) {
+    findings_.add(now_, index, "leave-without-join", leave.control_multicast.text());
+  }
+  const auto other = joined.lower_bound({leave.control_multicast, GroupId{}});
+  if (other == joined.end() || other->first != leave.control_multicast) {
+    network_.leave(index, leave.control_multicast);
+  }
+  note(index, "leave", leave.group);
+}
+
+void World::take(HostIndex index, const protocol::Report& report) {
+  wire_.on_report(index, report);
+  note(index, report.what, as_bytes(report.detail));
+  if (std::getenv("GKMPD_SIM_VERBOSE") != nullptr) {
+    std::fprintf(stderr, "%8lld ms host %zu: %s %s %s %s\n",
+                 static_cast<long long>(now_.time_since_epoch().count()), index,
+                 report.what.c_str(), report.group.c_str(), report.peer.c_str(),
+                 report.detail.c_str());
+  }
+}
+
+void World::send(HostIndex index, protocol::Transmit transmit) {
+  Host& host = *hosts_[index];
+  ++host.effects.transmits;
+  if (options_.tampering.transmit) options_.tampering.transmit(index, transmit);
+  wire_.on_transmit(now_, index, host.incarnation, transmit);
+  note(index, "transmit", transmit.octets);
+  for (Delivery& delivery :
+       network_.carry(now_, index, host.setup.address, transmit.to, transmit.octets)) {
+    schedule(delivery.at, [this, delivery = std::move(delivery)] {
+      receive(delivery.to, delivery.from, delivery.octets);
+    });
+  }
+}
+
+// --- What tests and rules ask --------------------------------------------------------------------
+
+void World::sweep() {
+  for (HostIndex index = 0; index < hosts_.size(); ++index) {
+    Host& host = *hosts_[index];
+    if (!host.endpoint) continue;
+    const auto views = host.endpoint->groups();
+    keys_.sweep(now_, index, views);
+    for (const protocol::GroupView& view : views) {
+      if (view.epoch_id && view.state == protocol::GroupState::kActive) {
+        host.active[view.id] = *view.epoch_id;
+      }
+    }
+  }
+}
+
+const protocol::Endpoint& World::endpoint(HostIndex host) const { return *hosts_[host]->endpoint; }
+const HostSetup& World::setup(HostIndex host) const { return hosts_[host]->setup; }
+const World::Effects& World::effects(HostIndex host) const { return hosts_[host]->effects; }
+
+std::optional<protocol::GroupView> World::view(HostIndex host, const GroupPlan& plan) const {
+  if (!is_up(host)) return std::nullopt;
+  return endpoint(host).group(plan.name());
+}
+
+std::optional<protocol::GroupFloor> World::floor(HostIndex host, const GroupId& group) const {
+  const auto found = hosts_[host]->disk.find(group);
+  if (found == hosts_[host]->disk.end()) return std::nullopt;
+  return found->second;
+}
+
+bool World::holds_keys(HostIndex host, const GroupPlan& plan) const {
+  return is_up(host) && endpoint(host).held_keys(plan.id()).has_value();
+}
+
+bool World::was_active(HostIndex host, const GroupPlan& plan) const {
+  if (!is_up(host)) return false;
+  const auto held = endpoint(host).held_keys(plan.id());
+  const auto seen = hosts_[host]->active.find(plan.id());
+  return held && seen != hosts_[host]->active.end() && seen->second == held->epoch_id;
+}
+
+bool World::is_settled(const GroupPlan& plan, const std::set<HostIndex>& except) const {
+  if (!is_up(plan.controller)) return false;
+  const auto epoch = endpoint(plan.controller).held_keys(plan.id());
+  if (!epoch) return false;
+  for (const HostIndex index : plan.entitled) {
+    if (except.contains(index)) continue;
+    if (!was_active(index, plan)) return false;
+    const Host& host = *hosts_[index];
+    const auto installed = host.installed.find(plan.id());
+    if (installed == host.installed.end() || installed->second != epoch->epoch_id) return false;
+    if (plan.senders.contains(index) && !kernels_.protects(index, plan.id())) return false;
+  }
+  return true;
+}
+
+std::vector<Bytes> World::secrets() const {
+  std::vector<Bytes> secrets = kernels_.esp_keys();
+  for (const auto& [id, epoch] : keys_.epochs()) {
+    secrets.push_back(epoch.gtek);
+    secrets.push_back(epoch.gkek);
+  }
+  return secrets;
+}
+
+void World::note(HostIndex host, std::string_view what, ByteView octets) {
+  Bytes when;
+  append_u64(when, static_cast<std::uint64_t>(now_.time_since_epoch().count()));
+  append_u64(when, host);
+  trace_ = crypto::sha256({trace_, when, as_bytes(what), octets});
+}
+
+void World::note_spec(HostIndex host, const protocol::InstallGroup& install) {
+  Bytes octets = to_bytes(install.epoch_id);
+  octets.push_back(install.spec.active_generation ? 1 : 0);
+  for (const xfrm::SenderSa& sa : install.spec.senders) {
+    append_u32(octets, sa.spi);
+    append(octets, sa.key.expose());
+  }
+  note(host, "install", octets);
+}
+
+}  // namespace gkmpd::sim

@@ -1,0 +1,178 @@
+// Simulated hosts around real endpoints, on virtual time: one seed decides everything.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "agent/crypto/random.h"
+#include "agent/protocol/endpoint.h"
+#include "tests/sim/kernel_rules.h"
+#include "tests/sim/key_rules.h"
+#include "tests/sim/network.h"
+#include "tests/sim/wire_rules.h"
+#include "tests/support/pki.h"
+
+namespace gkmpd::sim {
+
+/// Who a host is; given again to the endpoint at each start.
+struct HostSetup {
+  const test::TestHost* identity = nullptr;
+  const identity::TrustStore* trust = nullptr;
+  SocketAddress address;
+  std::map<std::string, IpAddress> hosts;  // names the configuration gives addresses of
+};
+
+/// A group to be made in a world, and what ought to come of it.
+struct GroupPlan {
+  test::PolicyOptions policy;
+  HostIndex controller = 0;
+  std::set<HostIndex> entitled;  // the controller too
+  std::set<HostIndex> senders;
+  std::string member_list;
+  Bytes token;
+  GroupFacts facts;
+
+  [[nodiscard]] const GroupId& id() const { return facts.id; }
+  [[nodiscard]] const std::string& name() const { return facts.name; }
+};
+
+/// Changes what the rules get to see between an endpoint and the outside: for the canaries, which
+/// have to be noticed.
+struct Tampering {
+  std::function<void(HostIndex, protocol::Transmit&)> transmit;
+  std::function<void(HostIndex, protocol::InstallGroup&)> install;
+  std::function<void(HostIndex, protocol::SaveFloor&)> save;
+};
+
+struct WorldOptions {
+  std::uint64_t seed = 0;
+  NetworkOptions network;
+  milliseconds store_delay{15};  // at most, for each save
+  milliseconds kernel_delay{10};
+  /// Wall clocks differ by up to this much, either way.
+  seconds clock_error{0};
+  Tampering tampering;
+};
+
+class World {
+ public:
+  explicit World(WorldOptions options);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  ~World();
+
+  /// Adds a host and starts it.
+  HostIndex add(const HostSetup& setup);
+  /// Stops a host: what it had in memory and in the kernel is gone, what was written stays.
+  void crash(HostIndex host);
+  void start(HostIndex host);
+  [[nodiscard]] bool is_up(HostIndex host) const;
+
+  /// Tells the rules what to expect of a group. Before the first command.
+  void watch(const GroupPlan& plan) { keys_.watch(plan.facts); }
+  [[nodiscard]] Result<GroupId> command(const GroupPlan& plan);
+  [[nodiscard]] Result<GroupId> command(HostIndex controller, const GroupPlan& plan);
+  /// A datagram out of nowhere.
+  void inject(HostIndex to, const SocketAddress& from, const Bytes& octets);
+  /// Calls `action` at `delay` from now.
+  void after(milliseconds delay, std::function<void()> action);
+  /// Odds that a host's store, or kernel, fails a request.
+  void break_store(HostIndex host, unsigned permille);
+  void break_kernel(HostIndex host, unsigned permille);
+
+  /// Runs until `done`, which is asked every kSweepInterval of virtual time; false if that did not
+  /// come within `limit`, or a rule was broken.
+  [[nodiscard]] bool run_until(const std::function<bool()>& done, milliseconds limit);
+  void run_for(milliseconds span);
+  /// The rules for the end of a run. After it the findings are complete.
+  void finish();
+
+  [[nodiscard]] std::size_t size() const { return hosts_.size(); }
+  [[nodiscard]] MonoTime now() const { return now_; }
+  [[nodiscard]] const protocol::Endpoint& endpoint(HostIndex host) const;
+  [[nodiscard]] const HostSetup& setup(HostIndex host) const;
+  [[nodiscard]] std::optional<protocol::GroupView> view(HostIndex host,
+                                                        const GroupPlan& plan) const;
+  [[nodiscard]] std::optional<protocol::GroupFloor> floor(HostIndex host,
+                                                          const GroupId& group) const;
+  [[nodiscard]] bool holds_keys(HostIndex host, const GroupPlan& plan) const;
+  /// True once the host has shown the group as active with the epoch that it holds now.
+  [[nodiscard]] bool was_active(HostIndex host, const GroupPlan& plan) const;
+  /// Every entitled host but `except` is keyed with the controller's epoch, has heard that the
+  /// group is active, has its SAs, and sends if it is a sender.
+  [[nodiscard]] bool is_settled(const GroupPlan& plan,
+                                const std::set<HostIndex>& except = {}) const;
+
+  [[nodiscard]] Network& network() { return network_; }
+  [[nodiscard]] Findings& findings() { return findings_; }
+  [[nodiscard]] const KernelRules& kernels() const { return kernels_; }
+  [[nodiscard]] const WireRules& wire() const { return wire_; }
+  [[nodiscard]] Prng& chance() { return chance_; }
+  /// Hash over everything that has happened, in order.
+  [[nodiscard]] const Digest& trace() const { return trace_; }
+  /// Inputs given to endpoints so far.
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+  /// Saves and installs asked for, and datagrams sent, so far, by one host.
+  struct Effects {
+    std::uint64_t transmits = 0;
+    std::uint64_t saves = 0;
+    std::uint64_t installs = 0;
+    friend bool operator==(const Effects&, const Effects&) = default;
+  };
+  [[nodiscard]] const Effects& effects(HostIndex host) const;
+
+ private:
+  struct Host;
+  struct Action {
+    MonoTime at;
+    std::uint64_t order = 0;
+    std::function<void()> act;
+    friend bool operator<(const Action& a, const Action& b) {
+      return std::tie(a.at, a.order) > std::tie(b.at, b.order);  // the earliest is on top
+    }
+  };
+
+  void schedule(MonoTime at, std::function<void()> act);
+  [[nodiscard]] bool run_next(MonoTime limit);
+  [[nodiscard]] Now now_at(const Host& host) const;
+  [[nodiscard]] milliseconds up_to(milliseconds longest);
+
+  void receive(HostIndex host, const SocketAddress& from, const Bytes& octets);
+  void fire_timer(HostIndex host, std::uint64_t timer);
+  void after_input(HostIndex host);
+  void drain(HostIndex host);
+  void arm_timer(HostIndex host);
+  void take(HostIndex host, protocol::SaveFloor save);
+  void take(HostIndex host, protocol::InstallGroup install);
+  void take(HostIndex host, const protocol::JoinControl& join);
+  void take(HostIndex host, const protocol::LeaveControl& leave);
+  void take(HostIndex host, const protocol::Report& report);
+  void send(HostIndex host, protocol::Transmit transmit);
+  void sweep();
+  [[nodiscard]] std::vector<Bytes> secrets() const;
+  void note(HostIndex host, std::string_view what, ByteView octets);
+  void note_spec(HostIndex host, const protocol::InstallGroup& install);
+
+  WorldOptions options_;
+  crypto::SeededRandom::OpenSslOverride openssl_;
+  Prng chance_;
+  MonoTime now_{milliseconds(1'000'000)};
+  std::uint64_t scheduled_ = 0;
+  std::uint64_t steps_ = 0;
+  std::uint64_t steps_in_this_ms_ = 0;
+  std::priority_queue<Action> actions_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  Network network_;
+  Findings findings_;
+  KeyRules keys_;
+  KernelRules kernels_;
+  WireRules wire_;
+  Digest trace_{};
+  MonoTime swept_at_{};
+};
+
+}  // namespace gkmpd::sim
