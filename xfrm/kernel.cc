@@ -165,7 +165,7 @@ Result<Kernel::Impl::Operations> Kernel::Impl::still_due(const Stage& stage,
     if (const auto* remove = std::get_if<DeleteSa>(&operation)) {
       const auto found = sources.find(id);
       if (found == sources.end() || found->second != remove->source) {
-        applied.removed.push_back(id);
+        note_removed(applied, id);
         continue;
       }
     }
