@@ -8,8 +8,7 @@ issue() {
   local name=$1 stem=$2/$3 printed fingerprint
   printed=$("$bin/gkmpctl" pki csr --name "$name" --key-type p256 \
     --key "$stem.key" --out "$stem.csr")
-  [[ $printed =~ ([0-9a-fA-F]{64}|([0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2}) ]] ||
-    fail "gkmpctl pki csr printed no fingerprint"
+  [[ $printed =~ fingerprint:\ ([0-9a-f]+) ]] || fail "gkmpctl pki csr printed no fingerprint"
   fingerprint=${BASH_REMATCH[1]}
   "$bin/gkmpctl" pki issue --dir "$dir/pki" --csr "$stem.csr" --fingerprint "$fingerprint" \
     --out "$stem.pem" "${@:4}" >/dev/null
@@ -62,11 +61,13 @@ ctl() {
   inside "$1" "$bin/gkmpctl" --socket "$dir/$1/control.sock" "${@:2}"
 }
 
-# A process is known by number and start: the number alone may have passed to somebody else.
+# A process is known by number and start: the number alone may have passed to somebody else. Fails
+# if it has ended, even if nobody has asked yet how.
 started_at() {
   local stat
   { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
   read -ra stat <<<"${stat##*) }"
+  [[ ${stat[0]} != Z ]] || return 1
   echo "${stat[19]}"
 }
 
@@ -108,11 +109,11 @@ agent_stop() {
   local host=$1 pid deadline=$((SECONDS + agent_patience_s))
   if agent_lives "$host"; then
     read -r pid _ <"$dir/$host/pid"
-    kill "-$2" "$pid"
+    kill "-$2" "$pid" 2>/dev/null || true
     while agent_lives "$host"; do
       if ((SECONDS >= deadline)); then
         say "the agent of $host does not end: killed"
-        kill -KILL "$pid"
+        kill -KILL "$pid" 2>/dev/null || true
         deadline=$((SECONDS + agent_patience_s))
       fi
       sleep 0.1
