@@ -337,8 +337,8 @@ Result<Applied> Kernel::remove(std::span<const ObjectId> record) {
   if (!installed) return pass_on(installed);
   std::map<GroupSlot, KernelState> groups;
   for (SaState& sa : installed->sas) groups[slot_of_reqid(sa.reqid)].sas.push_back(std::move(sa));
-  for (PolicyState& policy : installed->policies)
-    groups[slot_of_policy_index(policy.index)].policies.push_back(std::move(policy));
+  for (const PolicyState& policy : installed->policies)
+    groups[slot_of_policy_index(policy.index)].policies.push_back(policy);
 
   Applied all;
   all.removed = std::move(*gone);
