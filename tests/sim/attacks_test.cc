@@ -77,7 +77,7 @@ TEST(SimAttacks, AReplayOfAllThatWasSentChangesNothing) {
 }
 
 TEST(SimAttacks, GroupsAreKeyedThoughBitsFlip) {
-  for_each_seed(4, [](std::uint64_t seed) {
+  for_each_seed(10, [](std::uint64_t seed) {
     Prng chance(seed);
     WorldOptions options = options_of(seed, draw_weather(chance));
     options.network.flip_permille = 200;
@@ -98,7 +98,7 @@ void expect_dropped(World& world, HostIndex to, const SocketAddress& from, const
 }
 
 TEST(SimAttacks, NoDatagramIsTakenWithABitFlipped) {
-  for_each_seed(4, [](std::uint64_t seed) {
+  for_each_seed(10, [](std::uint64_t seed) {
     Prng chance(seed);
     World* world = nullptr;
     Prng flips(seed + 5);
@@ -121,7 +121,7 @@ TEST(SimAttacks, NoDatagramIsTakenWithABitFlipped) {
 
 /// The header's group or exchange is replaced by one of another group's exchanges.
 TEST(SimAttacks, NoDatagramIsTakenInAnotherGroupOrExchange) {
-  for_each_seed(4, [](std::uint64_t seed) {
+  for_each_seed(10, [](std::uint64_t seed) {
     Prng chance(seed);
     World* world = nullptr;
     Prng picks(seed + 5);
@@ -161,7 +161,7 @@ TEST(SimAttacks, NoDatagramIsTakenInAnotherGroupOrExchange) {
 
 /// Whole datagrams reach hosts that they were not sent to.
 TEST(SimAttacks, ADatagramAtTheWrongHostKeysNobody) {
-  for_each_seed(4, [](std::uint64_t seed) {
+  for_each_seed(10, [](std::uint64_t seed) {
     Prng chance(seed);
     World* world = nullptr;
     Prng picks(seed + 5);
