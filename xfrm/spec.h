@@ -93,4 +93,46 @@ enum class SaDirection : std::uint8_t { kIn = 0, kOut = 1 };
   return (reqid & 0xff000000U) == kReqidBase;
 }
 
+[[nodiscard]] constexpr GroupSlot slot_of_reqid(std::uint32_t reqid) {
+  return static_cast<GroupSlot>((reqid >> 12) & kMaxSlot);
+}
+
+/// The three policies of a group.
+enum class PolicyKind : std::uint8_t { kGuard = 1, kIn = 2, kProtect = 3 };
+
+/// The kernel's numbers of directions; an index carries it in its low three bits.
+inline constexpr std::uint32_t kPolicyIn = 0;
+inline constexpr std::uint32_t kPolicyOut = 1;
+
+[[nodiscard]] constexpr std::uint32_t policy_direction(PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::kGuard:
+    case PolicyKind::kProtect:
+      return kPolicyOut;
+    case PolicyKind::kIn:
+      return kPolicyIn;
+  }
+  return kPolicyOut;
+}
+
+/// Policy indexes are chosen by us: base | slot << 8 | kind << 3 | direction. Positive as an int,
+/// and far above what the kernel counts up to by itself.
+inline constexpr std::uint32_t kPolicyIndexBase = 0x47000000;
+
+[[nodiscard]] constexpr std::uint32_t policy_index(GroupSlot slot, PolicyKind kind) {
+  return kPolicyIndexBase | (static_cast<std::uint32_t>(slot & kMaxSlot) << 8) |
+         (static_cast<std::uint32_t>(kind) << 3) | policy_direction(kind);
+}
+[[nodiscard]] constexpr bool is_our_policy_index(std::uint32_t index) {
+  return (index & 0xff000000U) == kPolicyIndexBase;
+}
+[[nodiscard]] constexpr GroupSlot slot_of_policy_index(std::uint32_t index) {
+  return static_cast<GroupSlot>((index >> 8) & kMaxSlot);
+}
+
+/// Lower numbers are preferred by the kernel.
+inline constexpr std::uint32_t kProtectPriority = 1000;
+inline constexpr std::uint32_t kInPriority = 1000;
+inline constexpr std::uint32_t kGuardPriority = 2000;
+
 }  // namespace gkmpd::xfrm

@@ -1,6 +1,7 @@
 // gkmpctl: the operator's tool.
 #include <CLI/CLI.hpp>
 
+#include "agent/ctl/agent_commands.h"
 #include "agent/ctl/pki_commands.h"
 
 namespace {
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   gkmpd::ctl::add_pki_commands(app, exit_code);
   gkmpd::ctl::add_token_commands(app, exit_code);
+  gkmpd::ctl::add_agent_commands(app, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -31,3 +31,42 @@ function(gkmpd_fuzz name)
                                         -timeout=10 ${found} ${ARG_CORPUS})
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
+
+# gkmpd_kernel_script_test(name COMMAND ... [TIMEOUT seconds]): a ctest entry that runs a command
+# through scripts/kernel, in a kernel that has ESP. Not in the sanitizer build, which does not start
+# in User-Mode Linux. Two guests at once is what a small machine bears: every entry takes one of two
+# slots.
+function(gkmpd_kernel_script_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "COMMAND" ${ARGN})
+  if(GKMPD_SANITIZE)
+    return()
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  get_property(count GLOBAL PROPERTY gkmpd_kernel_tests)
+  if(NOT count)
+    set(count 0)
+  endif()
+  math(EXPR slot "${count} % 2")
+  math(EXPR count "${count} + 1")
+  set_property(GLOBAL PROPERTY gkmpd_kernel_tests ${count})
+  add_test(NAME ${name} COMMAND ${CMAKE_SOURCE_DIR}/scripts/kernel --timeout ${ARG_TIMEOUT} --
+                                ${ARG_COMMAND})
+  math(EXPR outer "${ARG_TIMEOUT} + 30")
+  set_tests_properties(${name} PROPERTIES LABELS kernel TIMEOUT ${outer}
+                                          RESOURCE_LOCK gkmpd-kernel-${slot})
+endfunction()
+
+# gkmpd_kernel_test(name SOURCES ... LINK ... [TIMEOUT seconds]): a GoogleTest program that runs as
+# root in a kernel that has ESP, in a network of its own.
+function(gkmpd_kernel_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(GKMPD_SANITIZE)
+    return()
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE gkmpd_flags ${ARG_LINK} GTest::gmock GTest::gtest
+                                        GTest::gtest_main)
+  gkmpd_kernel_script_test(${name} COMMAND $<TARGET_FILE:${name}> TIMEOUT ${ARG_TIMEOUT})
+endfunction()

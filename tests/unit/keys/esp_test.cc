@@ -18,8 +18,8 @@ TEST(Spi, PutsItsFieldsWhereTheProfileSays) {
 }
 
 TEST(Spi, RefusesFieldsThatDoNotFit) {
-  for (const auto& refused : {spi(0, {1, 1, 0, 1}, 1), spi(1, {1, 1, 16, 1}, 1),
-                              spi(1, {1, 1, 0, 1}, 0)}) {
+  for (const auto& refused :
+       {spi(0, {1, 1, 0, 1}, 1), spi(1, {1, 1, 16, 1}, 1), spi(1, {1, 1, 0, 1}, 0)}) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().kind, kSpiField);
   }
@@ -51,10 +51,10 @@ TEST(EspKeys, FollowTheProtocolDocument) {
   Bytes info = to_bytes(as_bytes("GKMP/1 esp"));
   info.insert(info.end(), {0, 1, 0x0a, 0, 0, 1, 0, 1, 1});  // 0 | suite | SPI | id | HKDF counter
   const Digest block = crypto::hmac_sha256(root, {info});
-  EXPECT_EQ(to_hex(EspKeys(gtek, statement)
-                       .sender_key(xfrm::EspSuite::kAesGcm128, 0x0a000001, 1)
-                       .expose()),
-            to_hex(ByteView(block).first(20)));
+  EXPECT_EQ(
+      to_hex(
+          EspKeys(gtek, statement).sender_key(xfrm::EspSuite::kAesGcm128, 0x0a000001, 1).expose()),
+      to_hex(ByteView(block).first(20)));
 }
 
 }  // namespace

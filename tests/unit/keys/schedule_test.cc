@@ -33,7 +33,8 @@ Secret extract_by_hand(ByteView salt, const Secret& input) {
 }
 
 TEST(Transcript, FramesItsPartsSoThatTheyCannotRunIntoEachOther) {
-  EXPECT_NE(transcript_1(as_bytes("ab"), as_bytes("c")), transcript_1(as_bytes("a"), as_bytes("bc")));
+  EXPECT_NE(transcript_1(as_bytes("ab"), as_bytes("c")),
+            transcript_1(as_bytes("a"), as_bytes("bc")));
   EXPECT_EQ(transcript_1(as_bytes("ab"), as_bytes("c")),
             digest_of(std::string("\0\0\0\2ab\0\0\0\1c", 11)));
   EXPECT_EQ(transcript_2(as_bytes("a"), as_bytes("b"), as_bytes("c"), as_bytes("d")),
@@ -90,8 +91,8 @@ TEST(Schedule, EveryKeyDiffersFromEveryOther) {
   }
   const SessionStage session = derive_session_stage({kNonceC, kNonceM}, kZt, th1);
   const PairwiseKeys pair = derive_pairwise(session.root, th1);
-  for (const Secret* secret : {&session.stek.down, &session.stek.up, &session.root,
-                               &pair.skek.down, &pair.skek.up, &pair.pairwise}) {
+  for (const Secret* secret : {&session.stek.down, &session.stek.up, &session.root, &pair.skek.down,
+                               &pair.skek.up, &pair.pairwise}) {
     add(*secret);
   }
 }

@@ -1,0 +1,268 @@
+#include "agent/daemon/agent.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "agent/daemon/errors.h"
+#include "agent/daemon/version.h"
+
+namespace gkmpd::daemon {
+
+using protocol::Report;
+
+Agent::Agent(const Config& config, const Log& log, Loop& loop,
+             std::unique_ptr<crypto::SystemRandom> random, Prepared prepared, UdpSocket udp,
+             protocol::Endpoint endpoint, CrlFacts crl)
+    : config_(config),
+      log_(log),
+      loop_(loop),
+      started_(mono_now()),
+      random_(std::move(random)),
+      store_(std::move(prepared.store)),
+      installer_(std::move(prepared.installer)),
+      time_floor_(prepared.time_floor),
+      crl_(crl),
+      udp_(std::move(udp)),
+      endpoint_(std::move(endpoint)) {}
+
+Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log, Loop& loop) {
+  auto prepared = prepare(config, [&](const Report& report) { log.write(report); });
+  if (!prepared) return pass_on(prepared);
+  auto udp = UdpSocket::open(config.control, prepared->interface);
+  if (!udp) return pass_on(udp);
+
+  Credentials& credentials = prepared->credentials;
+  const crypto::Crl& crl = *credentials.trust.crl();
+  const CrlFacts facts{crl.number(), crl.this_update(), crl.next_update(), crl.entry_count()};
+  auto random = std::make_unique<crypto::SystemRandom>();
+  protocol::EndpointConfig endpoint_config{std::move(credentials.trust),
+                                           config.limits,
+                                           std::move(credentials.certificate),
+                                           std::move(credentials.intermediates),
+                                           std::move(credentials.key),
+                                           config.control,
+                                           config.hosts};
+  auto endpoint =
+      protocol::Endpoint::make(std::move(endpoint_config), std::move(prepared->floors), *random,
+                               Now{mono_now(), trusted_wall(wall_now(), prepared->time_floor)});
+  if (!endpoint) return pass_on(endpoint);
+
+  std::unique_ptr<Agent> agent(new Agent(config, log, loop, std::move(random), *std::move(prepared),
+                                         *std::move(udp), *std::move(endpoint), facts));
+  auto listening = agent->listen();
+  if (!listening) return pass_on(listening);
+  agent->drain();
+  return agent;
+}
+
+Result<void> Agent::listen() {
+  auto timer = loop_.timer([this] { on_timeout(); });
+  if (!timer) return pass_on(timer);
+  timer_ = *std::move(timer);
+  auto io = loop_.io(udp_.fd(), EPOLLIN, [this](std::uint32_t) { on_datagrams(); });
+  if (!io) return pass_on(io);
+  udp_source_ = *std::move(io);
+  auto control = ControlServer::open(
+      config_.socket, loop_, counters_, [this](const Request& request) { return answer(request); },
+      [this](const WatchRequest& watch) { return snapshot(watch); });
+  if (!control) return pass_on(control);
+  control_ = *std::move(control);
+  return {};
+}
+
+bool Agent::stop() {
+  auto removed = installer_.remove_all();
+  if (!removed) {
+    report({Report::Level::kError, "kernel-not-cleared", "", "", removed.error().text()});
+    return false;
+  }
+  report({Report::Level::kInfo, "stopped", "", "",
+          fmt::format("{} SAs and policies taken out of the kernel", *removed)});
+  return true;
+}
+
+Now Agent::now() const { return {mono_now(), trusted_wall(wall_now(), time_floor_)}; }
+
+void Agent::report(const Report& report) {
+  log_.write(report);
+  if (control_ && control_->has_watchers() && report.level >= config_.log_level) {
+    control_->notify(report.group, encode_notice("report", to_json(report)));
+  }
+}
+
+void Agent::on_datagrams() {
+  udp_.read(
+      [this](const SocketAddress& from, ByteView octets) {
+        endpoint_.handle_datagram(now(), from, octets);
+        // One at a time, so that what a datagram leads to is on disk before the next is looked at.
+        drain();
+      },
+      counters_);
+}
+
+void Agent::on_timeout() {
+  endpoint_.handle_timeout(now());
+  drain();
+}
+
+void Agent::drain() {
+  for (bool worked = true; worked;) {
+    worked = false;
+    while (auto transmit = endpoint_.poll_transmit()) {
+      udp_.send(transmit->to, transmit->octets, counters_);
+      worked = true;
+    }
+    while (auto event = endpoint_.poll_event()) {
+      worked = true;
+      std::visit(
+          [this](auto&& each) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(each)>, Report>) {
+              report(each);
+            } else {
+              perform(std::forward<decltype(each)>(each));
+            }
+          },
+          *std::move(event));
+    }
+  }
+  notify_changes();
+  if (const auto next = endpoint_.poll_timeout()) {
+    timer_.arm(*next);
+  } else {
+    timer_.disarm();
+  }
+}
+
+void Agent::perform(const protocol::SaveFloor& event) {
+  auto saved = store_->raise_floor(event.group, to_store(event.group_name, event.floor));
+  if (!saved) {
+    report({Report::Level::kError, "save-failed", event.group_name, "", saved.error().text()});
+  }
+  endpoint_.handle_saved(now(), event.id, saved);
+}
+
+void Agent::perform(protocol::InstallGroup event) {
+  const auto id = event.id;
+  // The core reports what failed, and knows what it means for the group.
+  auto installed = installer_.install(std::move(event));
+  endpoint_.handle_installed(now(), id, installed);
+}
+
+void Agent::perform(const protocol::JoinControl& event) {
+  const auto& address = event.control_multicast;
+  if (address.port != config_.control.port) {
+    counters_.count(kControlPortDiffers);
+    return report({Report::Level::kError, std::string(kControlPortDiffers.name()), "", "",
+                   fmt::format("the group's control port is {}, this agent listens at {}; set "
+                               "control.port alike on every host of the group",
+                               address.port, config_.control.port)});
+  }
+  auto joined = udp_.join(address.ip);
+  if (!joined) {
+    return report({Report::Level::kError, "control-not-joined", "", "", joined.error().text()});
+  }
+  joined_[event.group] = address;
+}
+
+void Agent::perform(const protocol::LeaveControl& event) {
+  joined_.erase(event.group);
+  const auto& ip = event.control_multicast.ip;
+  // Groups may share a control address.
+  if (std::ranges::any_of(joined_, [&](const auto& other) { return other.second.ip == ip; })) {
+    return;
+  }
+  auto left = udp_.leave(ip);
+  if (!left) report({Report::Level::kWarning, "control-not-left", "", "", left.error().text()});
+}
+
+void Agent::notify_changes() {
+  if (!control_ || !control_->has_watchers()) return told_.clear();
+  for (const auto& group : endpoint_.groups()) {
+    std::string line = encode_notice("group", to_json(group));
+    std::string& told = told_[group.name];
+    if (told == line) continue;
+    control_->notify(group.name, line);
+    told = std::move(line);
+  }
+}
+
+std::string Agent::answer(const Request& request) {
+  struct Answer {
+    Agent& agent;
+    std::string operator()(const CreateGroupRequest& r) const { return agent.create_group(r); }
+    std::string operator()(const ListGroupsRequest&) const {
+      Json list = Json::array();
+      for (const auto& group : agent.endpoint_.groups()) list.push_back(summary_json(group));
+      return encode_reply("groups", list);
+    }
+    std::string operator()(const ShowGroupRequest& r) const {
+      const auto group = agent.endpoint_.group(r.name);
+      if (!group) return encode_refusal({kNoSuchGroup, r.name});
+      return encode_reply("group", to_json(*group));
+    }
+    std::string operator()(const StatusRequest&) const {
+      return encode_reply("status", to_json(agent.status()));
+    }
+    // The server gives watchers their snapshot.
+    std::string operator()(const WatchRequest& r) const { return agent.snapshot(r); }
+  };
+  return std::visit(Answer{*this}, request);
+}
+
+std::string Agent::create_group(const CreateGroupRequest& request) {
+  auto created = endpoint_.handle_command(now(), {request.token, request.members});
+  drain();
+  if (!created) {
+    report({Report::Level::kWarning, "command-refused", "", "", created.error().text()});
+    return encode_refusal(created.error());
+  }
+  for (const auto& group : endpoint_.groups()) {
+    if (group.id == *created) return encode_reply("group", to_json(group));
+  }
+  return encode_refusal({kNoSuchGroup, to_hex(*created)});
+}
+
+std::string Agent::snapshot(const WatchRequest& watch) const {
+  std::string lines = encode_reply("watching", watch.group);
+  for (const auto& group : endpoint_.groups()) {
+    if (!watch.group.empty() && watch.group != group.name) continue;
+    lines += encode_notice("group", to_json(group));
+  }
+  return lines;
+}
+
+Status Agent::status() {
+  Status status;
+  status.version = kVersion;
+  status.host = host_name();
+  status.control = config_.control;
+  status.interface = config_.interface;
+  status.certificate_serial = endpoint_.self().certificate.serial();
+  status.certificate_not_after = endpoint_.self().certificate.not_after();
+  status.crl_number = crl_.number;
+  status.crl_this_update = crl_.this_update;
+  status.crl_next_update = crl_.next_update;
+  status.crl_entries = crl_.entries;
+  status.now = now().wall;
+  status.clock_trusted = is_clock_trusted(wall_now(), time_floor_);
+  status.uptime_s =
+      static_cast<std::uint64_t>(std::chrono::floor<seconds>(mono_now() - started_).count());
+  auto standing = installer_.standing();
+  if (standing) {
+    status.kernel_sas = standing->sas;
+    status.kernel_policies = standing->policies;
+    status.kernel_recorded = standing->recorded;
+  } else {
+    status.kernel_error = standing.error().text();
+  }
+  status.groups = endpoint_.groups();
+  for (const auto& [name, count] : endpoint_.counters())
+    status.counters[std::string(name)] += count;
+  for (const auto& [name, count] : counters_.counts()) status.counters[std::string(name)] += count;
+  return status;
+}
+
+}  // namespace gkmpd::daemon

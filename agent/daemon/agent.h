@@ -1,0 +1,90 @@
+// The agent at work: the core with its socket, store, kernel and operators around it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/crypto/random.h"
+#include "agent/daemon/config.h"
+#include "agent/daemon/control_server.h"
+#include "agent/daemon/counters.h"
+#include "agent/daemon/log.h"
+#include "agent/daemon/loop.h"
+#include "agent/daemon/startup.h"
+#include "agent/daemon/udp.h"
+#include "agent/protocol/endpoint.h"
+
+namespace gkmpd::daemon {
+
+class Agent {
+ public:
+  /// `prepare`, then UDP, core and control socket. `log` and `loop` outlive the agent.
+  [[nodiscard]] static Result<std::unique_ptr<Agent>> start(const Config& config, const Log& log,
+                                                            Loop& loop);
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+  ~Agent() = default;
+
+  /// Takes what is ours out of the kernel. False if something stayed: the log says what.
+  [[nodiscard]] bool stop();
+
+  [[nodiscard]] const std::string& host_name() const { return endpoint_.self().name; }
+
+ private:
+  /// What is shown of the revocation list; it is read once, at the start.
+  struct CrlFacts {
+    std::uint64_t number = 0;
+    WallTime this_update{};
+    std::optional<WallTime> next_update;
+    std::size_t entries = 0;
+  };
+
+  Agent(const Config& config, const Log& log, Loop& loop,
+        std::unique_ptr<crypto::SystemRandom> random, Prepared prepared, UdpSocket udp,
+        protocol::Endpoint endpoint, CrlFacts crl);
+
+  [[nodiscard]] Result<void> listen();
+  [[nodiscard]] Now now() const;
+  /// To the log and to whoever watches.
+  void report(const protocol::Report& report);
+
+  // Inputs; each ends in `drain`.
+  void on_datagrams();
+  void on_timeout();
+  [[nodiscard]] std::string answer(const Request& request);
+  [[nodiscard]] std::string create_group(const CreateGroupRequest& request);
+
+  [[nodiscard]] std::string snapshot(const WatchRequest& watch) const;
+  [[nodiscard]] Status status();
+
+  /// Does what the endpoint asks for until it asks for nothing more, then waits for its next time.
+  void drain();
+  void perform(const protocol::SaveFloor& event);
+  void perform(protocol::InstallGroup event);
+  void perform(const protocol::JoinControl& event);
+  void perform(const protocol::LeaveControl& event);
+  /// Tells watchers of groups that look different than when last told.
+  void notify_changes();
+
+  const Config config_;
+  const Log& log_;
+  Loop& loop_;
+  const MonoTime started_;
+  std::unique_ptr<crypto::SystemRandom> random_;
+  std::unique_ptr<store::Store> store_;
+  Installer installer_;
+  const std::optional<WallTime> time_floor_;
+  const CrlFacts crl_;
+  UdpSocket udp_;
+  protocol::Endpoint endpoint_;
+  Counters counters_;
+  std::map<GroupId, SocketAddress> joined_;
+  std::map<std::string, std::string> told_;  // per group name, the last line for watchers
+  Loop::Source udp_source_;
+  Loop::Source timer_;
+  std::unique_ptr<ControlServer> control_;
+};
+
+}  // namespace gkmpd::daemon

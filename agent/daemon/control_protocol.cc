@@ -1,0 +1,178 @@
+#include "agent/daemon/control_protocol.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "agent/daemon/base64.h"
+#include "agent/daemon/errors.h"
+#include "agent/identity/token.h"
+
+namespace gkmpd::daemon {
+namespace {
+
+constexpr std::string_view kCreate = "group-create";
+constexpr std::string_view kList = "group-list";
+constexpr std::string_view kShow = "group-show";
+constexpr std::string_view kStatus = "status";
+constexpr std::string_view kWatch = "watch";
+
+/// A flat object of texts: all that a request is. Nesting and repeated keys are seen while parsing,
+/// since the parsed object would not show the latter.
+Result<std::map<std::string, std::string>> flat_object(std::string_view line) {
+  std::set<std::string> keys;
+  bool repeated = false;
+  bool nested = false;
+  const auto look = [&](int depth, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::key)
+      repeated |= !keys.insert(value.get<std::string>()).second;
+    const bool opens =
+        event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+    if (opens && depth > 0) nested = true;
+    return !(opens && depth > 0);
+  };
+  const Json parsed = Json::parse(line, look, /*allow_exceptions=*/false);
+  if (parsed.is_discarded() || !parsed.is_object()) {
+    return fail(kBadRequest, "a request is one JSON object on one line");
+  }
+  if (nested) return fail(kBadRequest, "a request holds texts only");
+  if (repeated) return fail(kBadRequest, "a key stands twice");
+  std::map<std::string, std::string> out;
+  for (const auto& [key, value] : parsed.items()) {
+    if (!value.is_string()) return fail(kBadRequest, fmt::format("{} must be a text", key));
+    out.emplace(key, value.get<std::string>());
+  }
+  return out;
+}
+
+/// Takes keys out of a request; what is left over is unknown.
+class Fields {
+ public:
+  explicit Fields(std::map<std::string, std::string> fields) : fields_(std::move(fields)) {}
+
+  std::optional<std::string> take(const std::string& key) {
+    auto node = fields_.extract(key);
+    return node.empty() ? std::nullopt : std::optional(std::move(node.mapped()));
+  }
+
+  Result<void> nothing_left() const {
+    if (fields_.empty()) return {};
+    return fail(kBadRequest, fmt::format("key {} is not known", fields_.begin()->first));
+  }
+
+ private:
+  std::map<std::string, std::string> fields_;
+};
+
+Result<Request> decode_create(Fields& fields) {
+  const auto token = fields.take("token");
+  auto members = fields.take("members");
+  if (!token || !members) return fail(kBadRequest, "group-create wants token and members");
+  auto octets = from_base64(*token);
+  if (!octets) return fail(kBadRequest, "token is not base64");
+  if (octets->size() > identity::kMaxTokenSize) {
+    return fail(kBadRequest, fmt::format("token has more than {} octets", identity::kMaxTokenSize));
+  }
+  if (members->size() > kMaxMemberListSize) {
+    return fail(kBadRequest, fmt::format("members has more than {} octets", kMaxMemberListSize));
+  }
+  return CreateGroupRequest{*std::move(octets), *std::move(members)};
+}
+
+Result<std::string> group_name(std::optional<std::string> name) {
+  if (!name) return fail(kBadRequest, "group is missing");
+  if (!identity::is_valid_name(*name)) return fail(kBadRequest, "group is no valid name");
+  return *std::move(name);
+}
+
+Result<Request> decode_show(Fields& fields) {
+  auto name = group_name(fields.take("group"));
+  if (!name) return pass_on(name);
+  return ShowGroupRequest{*std::move(name)};
+}
+
+Result<Request> decode_watch(Fields& fields) {
+  auto wanted = fields.take("group");
+  if (!wanted) return WatchRequest{};
+  auto name = group_name(std::move(wanted));
+  if (!name) return pass_on(name);
+  return WatchRequest{*std::move(name)};
+}
+
+Result<Request> decode_kind(std::string_view kind, Fields& fields) {
+  if (kind == kCreate) return decode_create(fields);
+  if (kind == kList) return ListGroupsRequest{};
+  if (kind == kShow) return decode_show(fields);
+  if (kind == kStatus) return StatusRequest{};
+  if (kind == kWatch) return decode_watch(fields);
+  return fail(kUnknownRequest,
+              fmt::format("known are {}, {}, {}, {}, {}", kCreate, kList, kShow, kStatus, kWatch));
+}
+
+/// Octets that are no UTF-8 become replacement characters: a log text must not cost the reply.
+std::string line_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+struct Encode {
+  Json operator()(const CreateGroupRequest& r) const {
+    return {{"request", kCreate}, {"token", to_base64(r.token)}, {"members", r.members}};
+  }
+  Json operator()(const ListGroupsRequest&) const { return {{"request", kList}}; }
+  Json operator()(const ShowGroupRequest& r) const {
+    return {{"request", kShow}, {"group", r.name}};
+  }
+  Json operator()(const StatusRequest&) const { return {{"request", kStatus}}; }
+  Json operator()(const WatchRequest& r) const {
+    Json json{{"request", kWatch}};
+    if (!r.group.empty()) json["group"] = r.group;
+    return json;
+  }
+};
+
+}  // namespace
+
+Result<Request> decode_request(std::string_view line) {
+  auto object = flat_object(line);
+  if (!object) return pass_on(object);
+  Fields fields(*std::move(object));
+  const auto kind = fields.take("request");
+  if (!kind) return fail(kBadRequest, "request is missing");
+  auto request = decode_kind(*kind, fields);
+  if (!request) return request;
+  auto rest = fields.nothing_left();
+  if (!rest) return pass_on(rest);
+  return request;
+}
+
+std::string encode_request(const Request& request) {
+  return line_of(std::visit(Encode{}, request));
+}
+
+std::string encode_reply(std::string_view key, const Json& value) {
+  return line_of(Json{{"ok", true}, {std::string(key), value}});
+}
+
+std::string encode_refusal(const Error& error) {
+  return line_of(Json{{"ok", false}, {"error", error.name()}, {"detail", error.detail}});
+}
+
+std::string encode_notice(std::string_view key, const Json& value) {
+  return line_of(Json{{std::string(key), value}});
+}
+
+std::optional<std::string> LineBuffer::next() {
+  const auto end = buffer_.find('\n');
+  if (end == std::string::npos || end > kMaxLine) return std::nullopt;
+  std::string line = buffer_.substr(0, end);
+  buffer_.erase(0, end + 1);
+  return line;
+}
+
+bool LineBuffer::overlong() const {
+  const auto end = buffer_.find('\n');
+  return (end == std::string::npos ? buffer_.size() : end) > kMaxLine;
+}
+
+}  // namespace gkmpd::daemon

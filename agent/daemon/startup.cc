@@ -1,0 +1,125 @@
+#include "agent/daemon/startup.h"
+
+#include <fmt/format.h>
+
+#include "agent/daemon/errors.h"
+#include "agent/daemon/loop.h"
+#include "netlink/links.h"
+
+namespace gkmpd::daemon {
+namespace {
+
+using protocol::Report;
+
+Result<std::optional<crypto::Crl>> stored_crl(store::Store& store, const Digest& issuer) {
+  auto der = store.crl(issuer);
+  if (!der) return pass_on(der);
+  if (!*der) return std::nullopt;
+  auto crl = crypto::Crl::from_der(**der);
+  if (!crl) return pass_on(crl);
+  return *std::move(crl);
+}
+
+/// Brings file and store together, and raises the time floor by what the held list proves.
+Result<void> settle_crl(Credentials& credentials, store::Store& store,
+                        std::optional<WallTime>& time_floor, const Reporter& report) {
+  identity::TrustStore& trust = credentials.trust;
+  const Digest& issuer = trust.anchor_key_hash();
+  auto stored = stored_crl(store, issuer);
+  if (!stored) return pass_on(stored);
+  auto outcome = take_crls(trust, *stored, credentials.crl, trusted_wall(wall_now(), time_floor));
+  if (!outcome) return pass_on(outcome);
+  if (outcome->rolled_back) {
+    report({Report::Level::kError, "crl-rolled-back", "", "", outcome->rolled_back->text()});
+  }
+  if (outcome->replaced_same_number) {
+    report({Report::Level::kError, "crl-number-reused", "", "",
+            "the security manager issued two lists with one number; the later one is held"});
+  }
+  const crypto::Crl& held = *trust.crl();
+  if (outcome->save) {
+    auto saved = store.save_crl(issuer, held.number(), held.der());
+    if (!saved) return saved;
+  }
+  auto raised = store.raise_time_floor(held.this_update());
+  if (!raised) return raised;
+  time_floor = trusted_wall(held.this_update(), time_floor);
+  if (!is_clock_trusted(wall_now(), time_floor)) {
+    report({Report::Level::kError, "clock-behind", "", "",
+            "the system's clock is before the newest revocation list; validity is judged by that "
+            "list's date until the clock is set"});
+  }
+  if (held.next_update() && *held.next_update() < trusted_wall(wall_now(), time_floor)) {
+    report({Report::Level::kWarning, "crl-expired", "", "",
+            fmt::format("revocation list {} should have been replaced by now; it still serves",
+                        held.number())});
+  }
+  return {};
+}
+
+Result<void> clear_leftovers(Installer& installer, const Reporter& report) {
+  auto left = installer.remove_leftovers();
+  if (!left) return pass_on(left);
+  if (left->removed + left->forgotten + left->other > 0) {
+    report({Report::Level::kInfo, "leftovers-removed", "", "",
+            fmt::format("{} SAs and policies of an earlier run taken out, {} of an earlier boot "
+                        "forgotten, {} of other network namespaces left alone",
+                        left->removed, left->forgotten, left->other)});
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<unsigned> check_interface(const Config& config) {
+  auto link = netlink::find_link(config.interface);
+  if (!link) return fail(kNoInterface, fmt::format("control.interface: {}", link.error().text()));
+  if (!link->up) {
+    return fail(kNoInterface,
+                fmt::format("{} is down; run: ip link set {} up", link->name, link->name));
+  }
+  if (!link->has(config.control.ip)) {
+    return fail(kAddressNotOnInterface, fmt::format("control.address {} is not on {}",
+                                                    config.control.ip.text(), link->name));
+  }
+  return link->index;
+}
+
+Result<Prepared> prepare(const Config& config, const Reporter& report) {
+  auto credentials = load_credentials(config);
+  if (!credentials) return pass_on(credentials);
+  auto interface = check_interface(config);
+  if (!interface) return pass_on(interface);
+
+  auto opened = store::Store::open(config.store.string());
+  if (!opened) return pass_on(opened);
+  auto store = std::make_unique<store::Store>(*std::move(opened));
+  auto time_floor = store->time_floor();
+  if (!time_floor) return pass_on(time_floor);
+  auto settled = settle_crl(*credentials, *store, *time_floor, report);
+  if (!settled) return pass_on(settled);
+  auto stored_floors = store->floors();
+  if (!stored_floors) return pass_on(stored_floors);
+  std::map<GroupId, protocol::GroupFloor> floors;
+  for (const auto& [group, floor] : *stored_floors) floors.emplace(group, from_store(floor));
+
+  auto place = KernelPlace::current();
+  if (!place) return pass_on(place);
+  auto kernel = xfrm::Kernel::open();
+  if (!kernel) return pass_on(kernel);
+  Installer installer(*std::move(kernel), *store, *std::move(place), config.interface);
+  auto cleared = clear_leftovers(installer, report);
+  if (!cleared) return pass_on(cleared);
+  return Prepared{std::move(store), std::move(installer), *std::move(credentials),
+                  *time_floor,      std::move(floors),    *interface};
+}
+
+store::Floor to_store(const std::string& group_name, const protocol::GroupFloor& floor) {
+  return {group_name, floor.token.version, floor.token.hash, floor.tuple, floor.next_sender_id};
+}
+
+protocol::GroupFloor from_store(const store::Floor& floor) {
+  return {{floor.token_version, floor.token_hash}, floor.tuple, floor.next_sender_id};
+}
+
+}  // namespace gkmpd::daemon

@@ -1,0 +1,77 @@
+// The one UDP socket of GKMP: unicast and multicast control, on one interface.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+
+#include "agent/base/address.h"
+#include "agent/base/bytes.h"
+#include "agent/base/error.h"
+#include "agent/daemon/counters.h"
+#include "agent/daemon/fd.h"
+
+namespace gkmpd::daemon {
+
+/// Control multicast stays on its segment: heartbeats concern those whose keys come from there, and
+/// nobody beyond a router is told who controls what.
+inline constexpr int kControlMulticastTtl = 1;
+
+/// Octets asked for: some thousand datagrams, as when a whole group answers at once.
+inline constexpr int kReceiveBufferOctets = 4 * 1024 * 1024;
+
+/// Datagrams taken at one wakeup, so that a flood cannot starve timers and operators.
+inline constexpr int kMaxReadsPerWakeup = 64;
+
+/// What the kernel tells about a datagram beside its octets.
+struct Arrival {
+  unsigned interface = 0;  // index
+  IpAddress destination;
+  std::size_t size = 0;
+  bool truncated = false;
+};
+
+/// Where datagrams may arrive.
+struct Reach {
+  unsigned interface = 0;  // index of the configured one
+  unsigned loopback = 0;   // index of `lo`
+  IpAddress own;
+  std::set<IpAddress> joined;
+};
+
+/// Why a datagram goes no further, if it does not. Multicast must come in on the configured
+/// interface to a group joined there; unicast on that interface to the configured address: the
+/// kernel itself would take a datagram for that address from any interface, and so would open the
+/// agent to networks that the operator did not name. The loopback interface passes for unicast,
+/// since that is where a host's datagrams to itself come in.
+[[nodiscard]] std::optional<ErrorKind> refuse_arrival(const Arrival& arrival, const Reach& reach);
+
+class UdpSocket {
+ public:
+  /// Bound to 0.0.0.0 at the port of `own`, because a socket bound to a unicast address gets no
+  /// multicast. `daemon.socket-failed`.
+  [[nodiscard]] static Result<UdpSocket> open(const SocketAddress& own, unsigned interface);
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+  using Take = std::function<void(const SocketAddress& from, ByteView octets)>;
+  /// Hands on what waits, at most kMaxReadsPerWakeup datagrams; the others are counted by cause.
+  void read(const Take& take, Counters& counters);
+
+  /// From the configured address through the configured interface. What cannot be sent is counted:
+  /// whoever wants an answer repeats itself.
+  void send(const SocketAddress& to, ByteView octets, Counters& counters);
+
+  /// Joins or leaves on the configured interface. Joining twice changes nothing.
+  [[nodiscard]] Result<void> join(const IpAddress& group);
+  [[nodiscard]] Result<void> leave(const IpAddress& group);
+
+ private:
+  UdpSocket(Fd fd, const SocketAddress& own, unsigned interface);
+
+  Fd fd_;
+  SocketAddress own_;
+  Reach reach_;
+};
+
+}  // namespace gkmpd::daemon

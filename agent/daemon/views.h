@@ -1,0 +1,49 @@
+// What operators are shown, as JSON (docs/OPERATING.md, "JSON"). The shapes are stable.
+#pragma once
+
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/base/time.h"
+#include "agent/protocol/endpoint.h"
+
+namespace gkmpd::daemon {
+
+using Json = nlohmann::ordered_json;
+
+/// "2026-01-31T12:00:00Z"
+[[nodiscard]] std::string time_text(WallTime time);
+
+struct Status {
+  std::string version;
+  std::string host;
+  SocketAddress control;
+  std::string interface;
+  std::string certificate_serial;
+  WallTime certificate_not_after{};
+  std::optional<std::uint64_t> crl_number;
+  std::optional<WallTime> crl_this_update;
+  std::optional<WallTime> crl_next_update;
+  std::uint64_t crl_entries = 0;
+  WallTime now{};
+  bool clock_trusted = true;  // false: the system's clock is below the time floor
+  std::uint64_t uptime_s = 0;
+  std::uint64_t kernel_sas = 0;       // of our record, found in the kernel
+  std::uint64_t kernel_policies = 0;  // likewise
+  std::uint64_t kernel_recorded = 0;  // SAs and policies in our record
+  std::string kernel_error;
+  std::vector<protocol::GroupView> groups;
+  std::map<std::string, std::uint64_t> counters;
+};
+
+[[nodiscard]] Json to_json(const protocol::GroupView& group);
+/// Name, id, role, state, controller and how many members are in which state.
+[[nodiscard]] Json summary_json(const protocol::GroupView& group);
+[[nodiscard]] Json to_json(const protocol::Report& report);
+[[nodiscard]] Json to_json(const Status& status);
+
+}  // namespace gkmpd::daemon

@@ -1,0 +1,94 @@
+// A network segment of hosts, each in a network namespace of its own, and their datagrams.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gkmpd::test {
+
+/// A file descriptor that closes itself.
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+  Fd(Fd&& other) noexcept;
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd();
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// While it lives, the calling thread is in that namespace.
+class Inside {
+ public:
+  explicit Inside(const Fd& network_namespace);
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside();
+
+ private:
+  Fd former_;
+};
+
+/// Hosts 10.9.0.1, 10.9.0.2, ... in the order given, each with an interface eth0 on one bridge that
+/// floods multicast. Names are unique to the process; everything goes with the object.
+class Segment {
+ public:
+  explicit Segment(const std::vector<std::string>& hosts);
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+  ~Segment();
+
+  [[nodiscard]] const Fd& host(const std::string& name) const { return namespaces_.at(name); }
+  /// Runs `ip ARGUMENTS` in a host; ends the test program if it fails.
+  void ip(const std::string& host, const std::string& arguments) const;
+  /// A counter of the host's /proc/net/xfrm_stat.
+  [[nodiscard]] unsigned long xfrm_counter(const std::string& host, const std::string& name) const;
+
+ private:
+  [[nodiscard]] std::string name_of(const std::string& host) const;
+  std::string prefix_;
+  std::vector<std::string> names_;
+  std::map<std::string, Fd> namespaces_;
+};
+
+/// A UDP socket of a host that sends multicast from one of its addresses.
+class Sender {
+ public:
+  Sender(const Segment& segment, const std::string& host, const std::string& source);
+  /// 0, or the errno of the send.
+  [[nodiscard]] int send(const std::string& group, unsigned short port,
+                         const std::string& payload) const;
+
+ private:
+  Fd socket_;
+};
+
+/// A UDP socket of a host that has joined a group on eth0.
+class Listener {
+ public:
+  Listener(const Segment& segment, const std::string& host, const std::string& group,
+           unsigned short port);
+  /// The next datagram; nothing if none comes for a long time.
+  [[nodiscard]] std::optional<std::string> next() const;
+
+ private:
+  Fd socket_;
+};
+
+/// Sees every frame on a host's eth0, whoever it is for.
+class Sniffer {
+ public:
+  Sniffer(const Segment& segment, const std::string& host);
+  /// The IP protocol numbers of the frames from `source` to `group` that have arrived.
+  [[nodiscard]] std::vector<int> protocols(const std::string& source,
+                                           const std::string& group) const;
+
+ private:
+  Fd socket_;
+};
+
+}  // namespace gkmpd::test

@@ -1,0 +1,73 @@
+#include <netlink/netlink.h>
+#include <netlink/xfrm/sa.h>
+
+#include <array>
+#include <memory>
+
+#include "tests/support/esp_open/packet.h"
+#include "tests/support/esp_open/sa_keys.h"
+
+namespace gkmpd::esp_open {
+namespace {
+
+/// libnl's getters write without asking for a size.
+constexpr std::size_t kUnsizedBuffer = 512;
+constexpr unsigned kBitsPerOctet = 8;
+
+std::string address_text(nl_addr* address) {
+  std::array<char, kUnsizedBuffer> text{};
+  return nl_addr2str(address, text.data(), text.size());
+}
+
+/// Windows above 32 packets have a state of their own, and the old field is 0 then.
+std::uint32_t replay_window(xfrmnl_sa* sa) {
+  unsigned unused = 0;
+  unsigned window = 0;
+  std::array<unsigned, kUnsizedBuffer> bitmap{};
+  const int error = xfrmnl_sa_get_replay_state_esn(sa, &unused, &unused, &unused, &unused, &window,
+                                                   &unused, bitmap.data());
+  return error < 0 ? static_cast<std::uint32_t>(xfrmnl_sa_get_replay_window(sa)) : window;
+}
+
+/// False if the SA is not ESP with an AEAD.
+bool read_sa(xfrmnl_sa* sa, SaKey& key) {
+  if (xfrmnl_sa_get_proto(sa) != kProtocolEsp) return false;
+  std::array<char, kUnsizedBuffer> algorithm{};
+  std::array<char, kUnsizedBuffer> octets{};
+  unsigned key_bits = 0;
+  unsigned icv_bits = 0;
+  if (xfrmnl_sa_get_aead_params(sa, algorithm.data(), &key_bits, &icv_bits, octets.data()) < 0) {
+    return false;
+  }
+  key.spi = static_cast<std::uint32_t>(xfrmnl_sa_get_spi(sa));
+  key.source = address_text(xfrmnl_sa_get_saddr(sa));
+  key.destination = address_text(xfrmnl_sa_get_daddr(sa));
+  key.algorithm = algorithm.data();
+  key.icv_bits = icv_bits;
+  key.reqid = static_cast<std::uint32_t>(xfrmnl_sa_get_reqid(sa));
+  key.replay_window = replay_window(sa);
+  key.key.assign(octets.begin(), octets.begin() + key_bits / kBitsPerOctet);
+  return true;
+}
+
+}  // namespace
+
+tl::expected<std::vector<SaKey>, std::string> dump_kernel_keys() {
+  const std::unique_ptr<nl_sock, decltype(&nl_socket_free)> socket(nl_socket_alloc(),
+                                                                   nl_socket_free);
+  int error = nl_connect(socket.get(), NETLINK_XFRM);
+  nl_cache* dumped = nullptr;
+  if (error == 0) error = xfrmnl_sa_alloc_cache(socket.get(), &dumped);
+  if (error != 0) return tl::unexpected(std::string("XFRM dump: ") + nl_geterror(error));
+  const std::unique_ptr<nl_cache, decltype(&nl_cache_free)> cache(dumped, nl_cache_free);
+
+  std::vector<SaKey> keys;
+  for (nl_object* object = nl_cache_get_first(cache.get()); object != nullptr;
+       object = nl_cache_get_next(object)) {
+    SaKey key;
+    if (read_sa(reinterpret_cast<xfrmnl_sa*>(object), key)) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+}  // namespace gkmpd::esp_open

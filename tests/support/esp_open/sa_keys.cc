@@ -1,0 +1,53 @@
+#include "tests/support/esp_open/sa_keys.h"
+
+#include <iomanip>
+#include <sstream>
+
+namespace gkmpd::esp_open {
+namespace {
+
+void write_hex(std::ostream& out, View octets) {
+  const auto flags = out.flags();
+  out << std::hex << std::setfill('0');
+  for (const std::uint8_t octet : octets) out << std::setw(2) << static_cast<unsigned>(octet);
+  out.flags(flags);
+}
+
+bool read_hex(const std::string& text, Octets& out) {
+  if (text.size() % 2 != 0 || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return false;
+  }
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    out.push_back(static_cast<std::uint8_t>(std::stoul(text.substr(i, 2), nullptr, 16)));
+  }
+  return true;
+}
+
+}  // namespace
+
+void write_keys(std::ostream& out, const std::vector<SaKey>& keys) {
+  for (const SaKey& key : keys) {
+    out << key.spi << ' ' << key.source << ' ' << key.destination << ' ' << key.algorithm << ' '
+        << key.icv_bits << ' ' << key.reqid << ' ' << key.replay_window << ' ';
+    write_hex(out, key.key);
+    out << '\n';
+  }
+}
+
+tl::expected<std::vector<SaKey>, std::string> read_keys(std::istream& in) {
+  std::vector<SaKey> keys;
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream fields(line);
+    SaKey key;
+    std::string hex;
+    fields >> key.spi >> key.source >> key.destination >> key.algorithm >> key.icv_bits >>
+        key.reqid >> key.replay_window >> hex;
+    if (!fields || !read_hex(hex, key.key)) {
+      return tl::unexpected("key file: line " + std::to_string(keys.size() + 1) + " is not an SA");
+    }
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+}  // namespace gkmpd::esp_open

@@ -1,0 +1,81 @@
+#include "agent/ctl/render.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace gkmpd::ctl {
+namespace {
+
+using daemon::Json;
+using testing::HasSubstr;
+using testing::Not;
+
+protocol::GroupView some_group() {
+  protocol::GroupView group;
+  group.name = "demo";
+  group.role = protocol::GroupRole::kController;
+  group.state = protocol::GroupState::kActive;
+  group.controller = "a";
+  group.data_address = *IpAddress::parse("239.1.1.1");
+  group.data_port = 5000;
+  group.members = {{"b", IpAddress::parse("10.9.0.2"), protocol::MemberState::kKeyed, ""},
+                   {"a-long-name", std::nullopt, protocol::MemberState::kFailed, "no\nanswer"}};
+  return group;
+}
+
+TEST(Render, TablesAreAlignedWithoutTrailingSpaces) {
+  EXPECT_EQ(table({{"A", "BB", "C"}, {"1", "2", ""}, {"333", "4"}}),
+            "A    BB  C\n1    2\n333  4\n");
+}
+
+TEST(Render, GroupListIsATable) {
+  EXPECT_EQ(group_list_text(Json::array({daemon::summary_json(some_group())})),
+            "NAME  ROLE        STATE   KEYED  DATA            INSTALLED  SENDING\n"
+            "demo  controller  active  1/2    239.1.1.1:5000  no         no\n");
+  EXPECT_EQ(group_list_text(Json::array()), "no groups\n");
+}
+
+TEST(Render, GroupShowsItsMembers) {
+  const auto text = group_text(daemon::to_json(some_group()));
+  EXPECT_THAT(text, HasSubstr("group         demo\n"));
+  EXPECT_THAT(text, HasSubstr("a-long-name  -         failed  no\\nanswer\n"));
+  EXPECT_THAT(text, HasSubstr("b            10.9.0.2  keyed   -\n"));
+  // What is not there has no line.
+  EXPECT_THAT(text, Not(HasSubstr("epoch")));
+}
+
+TEST(Render, StatusShowsGroupsAndCounters) {
+  daemon::Status status;
+  status.version = "1.2.3";
+  status.host = "a";
+  status.crl_number = 4;
+  status.clock_trusted = false;
+  status.groups = {some_group()};
+  status.counters = {{"udp.too-long", 12}};
+  const auto text = status_text(daemon::to_json(status));
+  EXPECT_THAT(text, HasSubstr("1.2.3"));
+  EXPECT_THAT(text, HasSubstr("number 4,"));
+  EXPECT_THAT(text, HasSubstr("clock is behind"));
+  EXPECT_THAT(text, HasSubstr("demo  controller"));
+  EXPECT_THAT(text, HasSubstr("udp.too-long  12\n"));
+}
+
+TEST(Render, ReportsLookAsInTheLog) {
+  EXPECT_EQ(report_text(daemon::to_json(
+                protocol::Report{protocol::Report::Level::kWarning, "w", "g", "p", "d e"})),
+            "warning w group=g peer=p detail=\"d e\"\n");
+}
+
+TEST(Render, JsonOfAnotherShapeIsNoCrash) {
+  for (const auto& odd : {Json(), Json(7), Json::array({1, "x"}), Json{{"members", 7}}}) {
+    (void)group_text(odd);
+    (void)status_text(odd);
+    (void)report_text(odd);
+  }
+  EXPECT_THAT(group_list_text(Json::array({1, "x"})), HasSubstr("NAME"));
+}
+
+}  // namespace
+}  // namespace gkmpd::ctl

@@ -1,0 +1,83 @@
+#include "agent/daemon/views.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace gkmpd::daemon {
+namespace {
+
+constexpr WallTime kTime{seconds{1800000000}};
+
+protocol::GroupView controlled_group() {
+  protocol::GroupView group;
+  group.id = {0xab};
+  group.name = "demo";
+  group.role = protocol::GroupRole::kController;
+  group.state = protocol::GroupState::kPending;
+  group.controller = "a";
+  group.tuple = EpochTuple{1, 2, 0, 3};
+  group.epoch_id = EpochId{0xcd};
+  group.data_address = *IpAddress::parse("239.1.1.1");
+  group.data_port = 5000;
+  group.control_multicast = {*IpAddress::parse("239.1.1.2"), 8480};
+  group.not_after = kTime;
+  group.installed = true;
+  group.members = {
+      {"b", IpAddress::parse("10.9.0.2"), protocol::MemberState::kKeyed, ""},
+      {"c", std::nullopt, protocol::MemberState::kFailed, "protocol.timeout"},
+  };
+  return group;
+}
+
+// The whole text: the shape is a promise (docs/OPERATING.md).
+TEST(Views, GroupHasItsPromisedShape) {
+  EXPECT_EQ(
+      to_json(controlled_group()).dump(),
+      "{\"name\":\"demo\",\"id\":\"ab000000000000000000000000000000\",\"role\":\"controller\","
+      "\"state\":\"pending\",\"why\":\"\",\"controller\":\"a\",\"tuple\":\"1.2.0.3\","
+      "\"epoch_id\":\"cd000000000000000000000000000000\",\"data_address\":\"239.1.1.1\","
+      "\"data_port\":5000,\"control_multicast\":\"239.1.1.2:8480\","
+      "\"not_after\":\"2027-01-15T08:00:00Z\",\"sending\":false,\"installed\":true,"
+      "\"install_error\":\"\",\"members\":[{\"name\":\"b\",\"address\":\"10.9.0.2\","
+      "\"state\":\"keyed\",\"why\":\"\"},{\"name\":\"c\",\"address\":null,"
+      "\"state\":\"failed\",\"why\":\"protocol.timeout\"}]}");
+}
+
+TEST(Views, AGroupWithoutEpochSaysNull) {
+  protocol::GroupView group;
+  EXPECT_TRUE(to_json(group)["tuple"].is_null());
+  EXPECT_TRUE(to_json(group)["epoch_id"].is_null());
+}
+
+TEST(Views, SummaryCountsMembers) {
+  const Json summary = summary_json(controlled_group());
+  EXPECT_EQ(summary["members"], 2);
+  EXPECT_EQ(summary["keyed"], 1);
+  EXPECT_EQ(summary["failed"], 1);
+}
+
+TEST(Views, ReportKeepsItsFields) {
+  EXPECT_EQ(
+      to_json(protocol::Report{protocol::Report::Level::kWarning, "w", "g", "p", "d"}).dump(),
+      "{\"level\":\"warning\",\"what\":\"w\",\"group\":\"g\",\"peer\":\"p\",\"detail\":\"d\"}");
+}
+
+TEST(Views, StatusTellsAgeOfTheList) {
+  Status status;
+  status.now = kTime;
+  status.crl_number = 7;
+  status.crl_this_update = kTime - seconds(90);
+  status.counters = {{"udp.too-long", 3}};
+  Json json = to_json(status);
+  EXPECT_EQ(json["crl"]["number"], 7);
+  EXPECT_EQ(json["crl"]["age_s"], 90);
+  EXPECT_TRUE(json["crl"]["next_update"].is_null());
+  EXPECT_EQ(json["counters"]["udp.too-long"], 3);
+  // A list dated within the forgiven clock error is not of a negative age.
+  status.crl_this_update = kTime + seconds(90);
+  EXPECT_EQ(to_json(status)["crl"]["age_s"], 0);
+}
+
+}  // namespace
+}  // namespace gkmpd::daemon

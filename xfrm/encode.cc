@@ -1,0 +1,194 @@
+#include "xfrm/encode.h"
+
+#include <arpa/inet.h>
+#include <linux/xfrm.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "netlink/parse.h"
+#include "xfrm/encode_common.h"
+
+namespace gkmpd::xfrm {
+namespace {
+
+using netlink::object_bytes;
+
+xfrm_lifetime_cfg unlimited() {
+  xfrm_lifetime_cfg limits{};
+  limits.soft_byte_limit = XFRM_INF;
+  limits.hard_byte_limit = XFRM_INF;
+  limits.soft_packet_limit = XFRM_INF;
+  limits.hard_packet_limit = XFRM_INF;
+  return limits;
+}
+
+std::uint8_t kernel_mode(IpsecMode mode) {
+  switch (mode) {
+    case IpsecMode::kTransport:
+      return XFRM_MODE_TRANSPORT;
+  }
+  return XFRM_MODE_TRANSPORT;
+}
+
+xfrm_selector sa_selector(const SaState& sa) {
+  xfrm_selector selector{};
+  selector.family = kernel_family(sa.destination);
+  selector.daddr = kernel_address(sa.destination);
+  selector.saddr = kernel_address(sa.source);
+  selector.prefixlen_d = full_prefix(sa.destination);
+  selector.prefixlen_s = full_prefix(sa.source);
+  return selector;
+}
+
+xfrm_selector policy_selector(const PolicyState& policy) {
+  xfrm_selector selector{};
+  selector.family = kernel_family(policy.destination);
+  selector.daddr = kernel_address(policy.destination);
+  selector.prefixlen_d = full_prefix(policy.destination);
+  if (policy.source) {
+    selector.saddr = kernel_address(*policy.source);
+    selector.prefixlen_s = full_prefix(*policy.source);
+  }
+  selector.proto = policy.ip_protocol;
+  if (policy.port != 0) {
+    selector.dport = htons(policy.port);
+    selector.dport_mask = 0xffff;
+  }
+  return selector;
+}
+
+xfrm_usersa_info sa_info(const SaState& sa) {
+  xfrm_usersa_info info{};
+  info.sel = sa_selector(sa);
+  info.id.daddr = kernel_address(sa.destination);
+  info.id.spi = htonl(sa.spi);
+  info.id.proto = IPPROTO_ESP;
+  info.saddr = kernel_address(sa.source);
+  info.lft = unlimited();
+  info.lft.hard_add_expires_seconds = sa.hard_lifetime_s;
+  info.reqid = sa.reqid;
+  info.family = kernel_family(sa.destination);
+  info.mode = kernel_mode(sa.mode);
+  // The window is in XFRMA_REPLAY_ESN_VAL; the kernel refuses both.
+  info.replay_window = 0;
+  return info;
+}
+
+Secret aead_attribute(const SaState& sa) {
+  xfrm_algo_aead head{};
+  static_assert(sizeof kAeadName <= sizeof head.alg_name);
+  std::memcpy(head.alg_name, kAeadName, sizeof kAeadName);
+  head.alg_key_len = static_cast<unsigned>(sa.key.size() * 8);
+  head.alg_icv_len = kAeadIcvBits;
+  Secret attribute(sizeof head + sa.key.size());
+  const std::span<std::uint8_t> room = attribute.expose_for_writing();
+  std::memcpy(room.data(), &head, sizeof head);
+  std::ranges::copy(sa.key.expose(), room.begin() + sizeof head);
+  return attribute;
+}
+
+/// Without the ESN flag this is just a window of any size; the kernel adds the bitmap itself.
+xfrm_replay_state_esn replay_state(std::uint32_t window) {
+  xfrm_replay_state_esn state{};
+  state.replay_window = window;
+  state.bmp_len = (window + 31) / 32;
+  return state;
+}
+
+/// The template of in and protect policies: ESP in transport mode. The in policy takes any reqid
+/// (0), so that old and new generations pass side by side.
+xfrm_user_tmpl policy_template(const PolicyState& policy) {
+  xfrm_user_tmpl tmpl{};
+  tmpl.family = kernel_family(policy.destination);
+  tmpl.id.daddr = kernel_address(policy.destination);
+  tmpl.id.proto = IPPROTO_ESP;
+  if (policy.source) tmpl.saddr = kernel_address(*policy.source);
+  tmpl.reqid = policy.reqid;
+  tmpl.mode = XFRM_MODE_TRANSPORT;
+  // An AEAD has no number among the algorithm bits: only "all" admits it.
+  tmpl.aalgos = tmpl.ealgos = tmpl.calgos = kAnyAlgorithm;
+  return tmpl;
+}
+
+xfrm_userpolicy_info policy_info(const PolicyState& policy) {
+  xfrm_userpolicy_info info{};
+  info.sel = policy_selector(policy);
+  info.lft = unlimited();
+  info.priority = priority_of(policy.kind);
+  info.index = policy.index;
+  info.dir = static_cast<std::uint8_t>(policy_direction(policy.kind));
+  info.action = action_of(policy.kind);
+  info.share = XFRM_SHARE_ANY;
+  return info;
+}
+
+xfrm_userpolicy_id policy_id(const PolicyState& policy, std::uint32_t index) {
+  xfrm_userpolicy_id id{};
+  id.sel = policy_selector(policy);
+  id.index = index;
+  id.dir = static_cast<std::uint8_t>(policy_direction(policy.kind));
+  return id;
+}
+
+struct Encoder {
+  netlink::Batch& batch;
+
+  Result<std::size_t> operator()(const AddSa& operation) const {
+    const SaState& sa = operation.sa;
+    batch.begin(XFRM_MSG_NEWSA, 0, object_bytes(sa_info(sa)));
+    batch.put(XFRMA_ALG_AEAD, aead_attribute(sa).expose());
+    batch.put(XFRMA_REPLAY_ESN_VAL, object_bytes(replay_state(sa.replay_window)));
+    return batch.end();
+  }
+
+  Result<std::size_t> operator()(const DeleteSa& operation) const {
+    xfrm_usersa_id id{};
+    id.daddr = kernel_address(operation.id.destination);
+    id.spi = htonl(operation.id.spi_or_index);
+    id.family = kernel_family(operation.id.destination);
+    id.proto = IPPROTO_ESP;
+    const xfrm_address_t source = kernel_address(operation.source);
+    batch.begin(XFRM_MSG_DELSA, 0, object_bytes(id));
+    batch.put(XFRMA_SRCADDR, object_bytes(source));
+    return batch.end();
+  }
+
+  Result<std::size_t> operator()(const PutPolicy& operation) const {
+    const PolicyState& policy = operation.policy;
+    batch.begin(operation.replace ? XFRM_MSG_UPDPOLICY : XFRM_MSG_NEWPOLICY, 0,
+                object_bytes(policy_info(policy)));
+    if (policy.kind != PolicyKind::kGuard)
+      batch.put(XFRMA_TMPL, object_bytes(policy_template(policy)));
+    return batch.end();
+  }
+
+  Result<std::size_t> operator()(const DeletePolicy& operation) const {
+    batch.begin(XFRM_MSG_DELPOLICY, 0,
+                object_bytes(policy_id(operation.policy, operation.policy.index)));
+    return batch.end();
+  }
+};
+
+}  // namespace
+
+std::uint16_t dump_sas_request() { return XFRM_MSG_GETSA; }
+std::uint16_t dump_policies_request() { return XFRM_MSG_GETPOLICY; }
+
+Result<std::size_t> encode(netlink::Batch& batch, const Operation& operation) {
+  return std::visit(Encoder{batch}, operation);
+}
+
+Result<std::size_t> encode_get_by_index(netlink::Batch& batch, const PolicyState& policy) {
+  batch.begin(XFRM_MSG_GETPOLICY, 0, object_bytes(policy_id(policy, policy.index)));
+  return batch.end();
+}
+
+Result<std::size_t> encode_get_by_selector(netlink::Batch& batch, const PolicyState& policy) {
+  batch.begin(XFRM_MSG_GETPOLICY, 0, object_bytes(policy_id(policy, 0)));
+  return batch.end();
+}
+
+}  // namespace gkmpd::xfrm

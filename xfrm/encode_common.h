@@ -1,0 +1,59 @@
+// Shared by the encoder and the decoders of the kernel's structs; nobody else includes it.
+#pragma once
+
+#include <linux/xfrm.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <optional>
+
+#include "agent/base/address.h"
+#include "xfrm/spec.h"
+
+namespace gkmpd::xfrm {
+
+[[nodiscard]] inline std::uint16_t kernel_family(const IpAddress& address) {
+  return address.family == IpFamily::kV4 ? AF_INET : AF_INET6;
+}
+
+[[nodiscard]] inline xfrm_address_t kernel_address(const IpAddress& address) {
+  xfrm_address_t out{};
+  std::memcpy(&out, address.octets.data(), address.size());
+  return out;
+}
+
+/// Nothing for a family that we do not know.
+[[nodiscard]] inline std::optional<IpAddress> from_kernel(const xfrm_address_t& address,
+                                                          std::uint16_t family) {
+  if (family != AF_INET && family != AF_INET6) return std::nullopt;
+  ByteArray<16> octets{};
+  static_assert(sizeof address == sizeof octets);
+  std::memcpy(octets.data(), &address, sizeof octets);
+  return IpAddress::from_octets(ByteView(octets).first(family == AF_INET ? 4 : 16));
+}
+
+[[nodiscard]] inline std::uint8_t full_prefix(const IpAddress& address) {
+  return static_cast<std::uint8_t>(address.size() * 8);
+}
+
+inline constexpr char kAeadName[] = "rfc4106(gcm(aes))";
+inline constexpr std::uint32_t kAeadIcvBits = 128;
+inline constexpr std::uint32_t kAnyAlgorithm = ~std::uint32_t{0};
+
+[[nodiscard]] constexpr std::uint32_t priority_of(PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::kGuard:
+      return kGuardPriority;
+    case PolicyKind::kIn:
+      return kInPriority;
+    case PolicyKind::kProtect:
+      return kProtectPriority;
+  }
+  return kGuardPriority;
+}
+
+[[nodiscard]] constexpr std::uint8_t action_of(PolicyKind kind) {
+  return kind == PolicyKind::kGuard ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
+}
+
+}  // namespace gkmpd::xfrm

@@ -1,0 +1,208 @@
+// The reading half of encode.h: what the kernel shows, judged by what we would have installed.
+#include <arpa/inet.h>
+#include <linux/xfrm.h>
+#include <netinet/in.h>
+
+#include <string_view>
+
+#include "netlink/parse.h"
+#include "xfrm/encode.h"
+#include "xfrm/encode_common.h"
+
+namespace gkmpd::xfrm {
+namespace {
+
+using netlink::after_header;
+using netlink::read_object;
+
+bool exact(const xfrm_selector& selector, const IpAddress& destination) {
+  return selector.family == kernel_family(destination) &&
+         from_kernel(selector.daddr, selector.family) == destination &&
+         selector.prefixlen_d == full_prefix(destination) && selector.sport_mask == 0 &&
+         selector.ifindex == 0 && selector.user == 0;
+}
+
+bool endless(const xfrm_lifetime_cfg& limits) {
+  return limits.soft_byte_limit == XFRM_INF && limits.hard_byte_limit == XFRM_INF &&
+         limits.soft_packet_limit == XFRM_INF && limits.hard_packet_limit == XFRM_INF &&
+         limits.soft_add_expires_seconds == 0 && limits.soft_use_expires_seconds == 0 &&
+         limits.hard_use_expires_seconds == 0;
+}
+
+/// The key of an AEAD that is our suite; empty for any other.
+Result<Secret> read_aead(ByteView attribute) {
+  xfrm_algo_aead head{};
+  if (!netlink::read_into(head, attribute)) return fail(kBadMessage, "AEAD cut short");
+  const ByteView key = attribute.subspan(sizeof head);
+  if (key.size() * 8 < head.alg_key_len) return fail(kBadMessage, "AEAD key cut short");
+  const std::string_view name(head.alg_name, strnlen(head.alg_name, sizeof head.alg_name));
+  if (name != kAeadName || head.alg_icv_len != kAeadIcvBits ||
+      head.alg_key_len != 8 * key_material_size(EspSuite::kAesGcm128))
+    return Secret{};
+  return Secret::copy_of(key.first(key_material_size(EspSuite::kAesGcm128)));
+}
+
+/// What the attributes of an SA add to its fixed part.
+struct SaAttributes {
+  Secret key;
+  std::uint32_t window = 0;
+  /// The kernel finds an SA with a mark or an interface id by these too: it is none of ours.
+  bool other_identity = false;
+  bool unexpected = false;  // something that we never install
+  std::optional<Error> broken;
+
+  void take(std::uint16_t type, ByteView payload);
+};
+
+void SaAttributes::take(std::uint16_t type, ByteView payload) {
+  switch (type) {
+    case XFRMA_ALG_AEAD:
+      if (auto read = read_aead(payload))
+        key = std::move(*read);
+      else
+        broken = read.error();
+      break;
+    case XFRMA_REPLAY_ESN_VAL:
+      if (xfrm_replay_state_esn state{}; netlink::read_into(state, payload))
+        window = state.replay_window;
+      else
+        broken = Error{kBadMessage, "replay state cut short"};
+      break;
+    case XFRMA_MARK:
+    case XFRMA_IF_ID:
+      other_identity = true;
+      break;
+    case XFRMA_ALG_AUTH:
+    case XFRMA_ALG_AUTH_TRUNC:
+    case XFRMA_ALG_CRYPT:
+    case XFRMA_ALG_COMP:
+    case XFRMA_ENCAP:
+    case XFRMA_COADDR:
+    case XFRMA_OFFLOAD_DEV:
+    case XFRMA_SET_MARK:
+    case XFRMA_SA_EXTRA_FLAGS:
+      unexpected = true;
+      break;
+    default:  // statistics and what newer kernels tell about every SA
+      break;
+  }
+}
+
+bool binds_source(const xfrm_selector& selector, const SaState& sa) {
+  return exact(selector, sa.destination) &&
+         from_kernel(selector.saddr, selector.family) == sa.source &&
+         selector.prefixlen_s == full_prefix(sa.source) && selector.proto == 0 &&
+         selector.dport_mask == 0;
+}
+
+std::optional<PolicyKind> kind_of(std::uint32_t index) {
+  for (const PolicyKind kind : {PolicyKind::kGuard, PolicyKind::kIn, PolicyKind::kProtect}) {
+    if (policy_index(slot_of_policy_index(index), kind) == index) return kind;
+  }
+  return std::nullopt;
+}
+
+/// Fills in the selector; false if it has not the form of the policy's kind.
+bool read_selector(const xfrm_userpolicy_info& info, PolicyState& policy) {
+  const xfrm_selector& selector = info.sel;
+  const auto destination = from_kernel(selector.daddr, selector.family);
+  const auto source = from_kernel(selector.saddr, selector.family);
+  if (!destination || !source || info.dir != policy_direction(policy.kind) ||
+      !exact(selector, *destination))
+    return false;
+  policy.destination = *destination;
+  if (policy.kind != PolicyKind::kProtect)
+    return source->is_unspecified() && selector.prefixlen_s == 0 && selector.proto == 0 &&
+           selector.dport_mask == 0;
+  policy.source = *source;
+  policy.ip_protocol = selector.proto;
+  policy.port = selector.dport_mask == 0 ? std::uint16_t{0} : ntohs(selector.dport);
+  return selector.prefixlen_s == full_prefix(*source) &&
+         (selector.dport_mask == 0 || selector.dport_mask == 0xffff);
+}
+
+bool is_our_template(const xfrm_user_tmpl& tmpl, const PolicyState& policy) {
+  const std::uint16_t family = kernel_family(policy.destination);
+  const auto source = from_kernel(tmpl.saddr, family);
+  const bool source_fits = policy.source ? source == policy.source : source->is_unspecified();
+  return tmpl.family == family && from_kernel(tmpl.id.daddr, family) == policy.destination &&
+         source_fits && tmpl.id.spi == 0 && tmpl.id.proto == IPPROTO_ESP &&
+         tmpl.mode == XFRM_MODE_TRANSPORT && tmpl.optional == 0 && tmpl.aalgos == kAnyAlgorithm &&
+         tmpl.ealgos == kAnyAlgorithm && tmpl.calgos == kAnyAlgorithm;
+}
+
+/// Takes the templates in; false if they are not those of the policy's kind.
+bool read_templates(ByteView templates, PolicyState& policy) {
+  if (policy.kind == PolicyKind::kGuard) return templates.empty();
+  const auto tmpl = read_object<xfrm_user_tmpl>(templates);
+  if (!tmpl || templates.size() != sizeof *tmpl) return false;
+  policy.reqid = tmpl->reqid;
+  if (policy.kind == PolicyKind::kIn && tmpl->reqid != 0) return false;
+  return is_our_template(*tmpl, policy);
+}
+
+}  // namespace
+
+Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
+  const auto info = read_object<xfrm_usersa_info>(message.payload);
+  if (message.type != XFRM_MSG_NEWSA || !info) return fail(kBadMessage, "no SA");
+  SaAttributes attributes;
+  const bool sound = netlink::for_each_attribute(
+      after_header(message.payload, sizeof *info),
+      [&attributes](std::uint16_t type, ByteView payload) { attributes.take(type, payload); });
+  if (!sound) return fail(kBadMessage, "attributes of an SA cut short");
+  if (attributes.broken) return tl::unexpected<Error>(*attributes.broken);
+
+  const auto destination = from_kernel(info->id.daddr, info->family);
+  const auto source = from_kernel(info->saddr, info->family);
+  if (!destination || !source || info->id.proto != IPPROTO_ESP || info->id.spi == 0 ||
+      !is_our_reqid(info->reqid) || attributes.other_identity)
+    return std::nullopt;
+
+  SaState sa;
+  sa.spi = ntohl(info->id.spi);
+  sa.source = *source;
+  sa.destination = *destination;
+  sa.reqid = info->reqid;
+  sa.replay_window = attributes.window;
+  sa.key = std::move(attributes.key);
+  sa.hard_lifetime_s = info->lft.hard_add_expires_seconds;
+  sa.regular = !attributes.unexpected && !sa.key.empty() && binds_source(info->sel, sa) &&
+               info->mode == XFRM_MODE_TRANSPORT && info->flags == 0 && endless(info->lft);
+  return sa;
+}
+
+Result<std::optional<PolicyState>> decode_policy(const netlink::Message& message) {
+  const auto info = read_object<xfrm_userpolicy_info>(message.payload);
+  if (message.type != XFRM_MSG_NEWPOLICY || !info) return fail(kBadMessage, "no policy");
+  ByteView templates;
+  bool other_identity = false;
+  const bool sound = netlink::for_each_attribute(
+      after_header(message.payload, sizeof *info), [&](std::uint16_t type, ByteView payload) {
+        if (type == XFRMA_TMPL) templates = payload;
+        const auto policy_type = read_object<xfrm_userpolicy_type>(payload);
+        other_identity = other_identity || type == XFRMA_MARK || type == XFRMA_IF_ID ||
+                         (type == XFRMA_POLICY_TYPE &&
+                          (!policy_type || policy_type->type != XFRM_POLICY_TYPE_MAIN));
+      });
+  if (!sound) return fail(kBadMessage, "attributes of a policy cut short");
+
+  const auto kind = kind_of(info->index);
+  if (!is_our_policy_index(info->index) || !kind || other_identity) return std::nullopt;
+  PolicyState policy;
+  policy.kind = *kind;
+  policy.index = info->index;
+  if (!read_selector(*info, policy)) return std::nullopt;
+  policy.regular = read_templates(templates, policy) && info->action == action_of(policy.kind) &&
+                   info->priority == priority_of(policy.kind) && info->flags == 0 &&
+                   endless(info->lft) && info->lft.hard_add_expires_seconds == 0;
+  return policy;
+}
+
+Result<std::uint32_t> decode_policy_index(const netlink::Message& message) {
+  const auto info = read_object<xfrm_userpolicy_info>(message.payload);
+  if (message.type != XFRM_MSG_NEWPOLICY || !info) return fail(kBadMessage, "no policy");
+  return info->index;
+}
+
+}  // namespace gkmpd::xfrm

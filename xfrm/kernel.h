@@ -1,0 +1,76 @@
+// The kernel's SAs and policies of ours: read, brought to what is wanted, removed.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "netlink/kernel_socket.h"
+#include "xfrm/plan.h"
+#include "xfrm/state.h"
+
+namespace gkmpd::xfrm {
+
+/// An operation that the kernel refused.
+struct Refusal {
+  ObjectId object;
+  Error error;
+};
+
+/// What came of a plan. With refusals, later stages were not begun; what was done stands, and the
+/// next `apply` goes on from there.
+struct Applied {
+  std::vector<ObjectId> added;
+  /// Taken out, or found to be gone.
+  std::vector<ObjectId> removed;
+  std::vector<Refusal> refusals;
+
+  [[nodiscard]] bool complete() const { return refusals.empty(); }
+};
+
+/// How the daemon uses it, for one group:
+///   1. `check(spec)`; `objects_of(spec)` go into the record on disk;
+///   2. `prepare(spec, record)`; the SPIs of `new_outbound_spis` are burnt in the store, and a
+///      sender whose SPI was refused is taken out of the spec and 2 begun again;
+///   3. `execute(stages)`; `missing(record)`, less `objects_of(spec)`, goes out of the record.
+/// `record` is everything in the record of that group in this network namespace and boot.
+/// Nothing that is not in the record and in our ranges is ever changed or deleted.
+class Kernel {
+ public:
+  /// `netlink.open-failed`: no CAP_NET_ADMIN, or a kernel without XFRM.
+  [[nodiscard]] static Result<Kernel> open();
+  Kernel(Kernel&&) noexcept;
+  Kernel& operator=(Kernel&&) noexcept;
+  ~Kernel();
+
+  /// Those objects of `record` that stand in the kernel.
+  [[nodiscard]] Result<KernelState> read(std::span<const ObjectId> record);
+
+  /// Those objects of `record` that do not.
+  [[nodiscard]] Result<std::vector<ObjectId>> missing(std::span<const ObjectId> record);
+
+  /// What `execute` will do. The record must hold `objects_of(wanted)` already, else what
+  /// stands there is taken for somebody else's. `xfrm.bad-spec` as `check`.
+  [[nodiscard]] Result<std::vector<Stage>> prepare(const GroupSpec& wanted,
+                                                   std::span<const ObjectId> record);
+  /// Deletes only what is still there as it was read. An error (not a refusal) leaves it unknown
+  /// what was done: prepare again.
+  [[nodiscard]] Result<Applied> execute(const std::vector<Stage>& stages);
+
+  /// `prepare` and `execute` in one.
+  [[nodiscard]] Result<Applied> apply(const GroupSpec& wanted, std::span<const ObjectId> record);
+
+  /// Takes everything in `record` out of the kernel, in safe order: a group that ended, or what a
+  /// former run left. `removed` also names what was gone already.
+  [[nodiscard]] Result<Applied> remove(std::span<const ObjectId> record);
+
+  /// Of our request socket: events that carry it are the echo of our own doing.
+  [[nodiscard]] std::uint32_t port_id() const;
+
+ private:
+  class Impl;
+  explicit Kernel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gkmpd::xfrm

@@ -1,0 +1,182 @@
+#include "xfrm/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gkmpd::xfrm {
+namespace {
+
+const PolicyState* find_policy(const KernelState& state, const ObjectId& id) {
+  const auto found = std::find_if(state.policies.begin(), state.policies.end(),
+                                  [&id](const PolicyState& policy) { return policy.id() == id; });
+  return found == state.policies.end() ? nullptr : &*found;
+}
+
+const PolicyState* find_policy(const KernelState& state, PolicyKind kind) {
+  const auto found =
+      std::find_if(state.policies.begin(), state.policies.end(),
+                   [kind](const PolicyState& policy) { return policy.kind == kind; });
+  return found == state.policies.end() ? nullptr : &*found;
+}
+
+/// The SA that the kernel holds at the destination and SPI of `sa`: it has room for one only.
+const SaState* find_sa_at(const KernelState& state, const SaState& sa) {
+  const auto found =
+      std::find_if(state.sas.begin(), state.sas.end(), [&sa](const SaState& candidate) {
+        return candidate.spi == sa.spi && candidate.destination == sa.destination;
+      });
+  return found == state.sas.end() ? nullptr : &*found;
+}
+
+/// Builds the stages from top to bottom.
+class Planner {
+ public:
+  Planner(const KernelState& installed, const KernelState& wanted)
+      : installed_(installed), wanted_(wanted) {}
+
+  std::vector<Stage> run() {
+    remove_other_destinations();
+    put_standing_policies();
+    withdraw_protection();
+    for (const bool outbound : {false, true}) {
+      clear_places(outbound);
+      add_sas(outbound);
+    }
+    put_protection();
+    remove_sas();
+    remove_standing_policies();
+    return std::move(stages_);
+  }
+
+ private:
+  void add(Operation operation) { current_.operations.push_back(std::move(operation)); }
+  void end_stage() {
+    if (!current_.operations.empty()) stages_.push_back(std::exchange(current_, {}));
+  }
+
+  [[nodiscard]] bool same_place(const IpAddress& destination) const {
+    return wanted_.policies.empty() || wanted_.policies.front().destination == destination;
+  }
+
+  /// A group that moved: indexes are by slot, so the policies of the former address must go before
+  /// those of the new one can come.
+  void remove_other_destinations() {
+    for (const PolicyState& policy : installed_.policies)
+      if (policy.kind == PolicyKind::kProtect && !same_place(policy.destination))
+        add(DeletePolicy{policy});
+    end_stage();
+    for (const SaState& sa : installed_.sas)
+      if (!same_place(sa.destination)) add(DeleteSa{sa.id(), sa.source});
+    end_stage();
+    for (const PolicyState& policy : installed_.policies)
+      if (policy.kind != PolicyKind::kProtect && !same_place(policy.destination))
+        add(DeletePolicy{policy});
+    end_stage();
+  }
+
+  /// Guard and in policy. Their selectors follow from their identities, so that one which differs
+  /// otherwise is changed in place, without a moment when it is not there.
+  void put_standing_policies() {
+    for (const PolicyKind kind : {PolicyKind::kGuard, PolicyKind::kIn}) {
+      const PolicyState* wanted = find_policy(wanted_, kind);
+      if (wanted == nullptr) continue;
+      const PolicyState* standing = find_policy(installed_, wanted->id());
+      if (standing == nullptr || *standing != *wanted) add(PutPolicy{*wanted, standing != nullptr});
+    }
+    end_stage();
+  }
+
+  /// A protect policy goes before anything else where it is not wanted, cannot be changed in place,
+  /// or names an SA that is missing or has to be replaced under it. The guard blocks meanwhile.
+  void withdraw_protection() {
+    const PolicyState* wanted = find_policy(wanted_, PolicyKind::kProtect);
+    for (const PolicyState& standing : installed_.policies) {
+      if (standing.kind != PolicyKind::kProtect || !same_place(standing.destination)) continue;
+      if (wanted != nullptr && standing.id() == wanted->id() && standing.regular &&
+          standing.same_selector(*wanted) && named_sa_stays(standing.reqid))
+        standing_protection_ = &standing;
+      else
+        add(DeletePolicy{standing});
+    }
+    end_stage();
+  }
+
+  /// The SA of that reqid stands until the protect policy has been switched.
+  [[nodiscard]] bool named_sa_stays(std::uint32_t reqid) const {
+    return std::any_of(installed_.sas.begin(), installed_.sas.end(), [&](const SaState& sa) {
+      if (sa.reqid != reqid || !same_place(sa.destination)) return false;
+      const SaState* wanted = find_sa_at(wanted_, sa);
+      return wanted == nullptr || wanted->same_as(sa);
+    });
+  }
+
+  /// Takes out what stands at the place of a wanted SA but differs from it: UPDSA changes no keys.
+  void clear_places(bool outbound) {
+    for (const SaState& wanted : wanted_.sas) {
+      if (wanted.outbound() != outbound) continue;
+      const SaState* standing = find_sa_at(installed_, wanted);
+      if (standing != nullptr && !standing->same_as(wanted))
+        add(DeleteSa{standing->id(), standing->source});
+    }
+    end_stage();
+  }
+
+  void add_sas(bool outbound) {
+    for (const SaState& wanted : wanted_.sas) {
+      if (wanted.outbound() != outbound) continue;
+      const SaState* standing = find_sa_at(installed_, wanted);
+      if (standing == nullptr || !standing->same_as(wanted)) add(AddSa{wanted.clone()});
+    }
+    end_stage();
+  }
+
+  void put_protection() {
+    const PolicyState* wanted = find_policy(wanted_, PolicyKind::kProtect);
+    if (wanted == nullptr) return;
+    if (standing_protection_ != nullptr && *standing_protection_ == *wanted) return;
+    add(PutPolicy{*wanted, standing_protection_ != nullptr});
+    end_stage();
+  }
+
+  void remove_sas() {
+    for (const SaState& sa : installed_.sas)
+      if (same_place(sa.destination) && find_sa_at(wanted_, sa) == nullptr)
+        add(DeleteSa{sa.id(), sa.source});
+    end_stage();
+  }
+
+  void remove_standing_policies() {
+    for (const PolicyKind kind : {PolicyKind::kIn, PolicyKind::kGuard}) {
+      for (const PolicyState& policy : installed_.policies)
+        if (policy.kind == kind && same_place(policy.destination) &&
+            find_policy(wanted_, policy.id()) == nullptr)
+          add(DeletePolicy{policy});
+    }
+    end_stage();
+  }
+
+  const KernelState& installed_;
+  const KernelState& wanted_;
+  const PolicyState* standing_protection_ = nullptr;
+  Stage current_;
+  std::vector<Stage> stages_;
+};
+
+}  // namespace
+
+std::vector<Stage> plan(const KernelState& installed, const KernelState& wanted) {
+  return Planner(installed, wanted).run();
+}
+
+std::vector<std::uint32_t> new_outbound_spis(const std::vector<Stage>& stages) {
+  std::vector<std::uint32_t> spis;
+  for (const Stage& stage : stages) {
+    for (const Operation& operation : stage.operations) {
+      const auto* added = std::get_if<AddSa>(&operation);
+      if (added != nullptr && added->sa.outbound()) spis.push_back(added->sa.spi);
+    }
+  }
+  return spis;
+}
+
+}  // namespace gkmpd::xfrm

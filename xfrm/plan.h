@@ -1,0 +1,52 @@
+// From what is to what should be: a pure diff in an order that is safe at every step.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "xfrm/state.h"
+
+namespace gkmpd::xfrm {
+
+struct AddSa {
+  SaState sa;
+};
+
+struct DeleteSa {
+  ObjectId id;
+  IpAddress source;
+};
+
+/// With `replace` the policy stands already and is changed at once (UPDPOLICY); without, its
+/// selector must be free (NEWPOLICY).
+struct PutPolicy {
+  PolicyState policy;
+  bool replace = false;
+};
+
+struct DeletePolicy {
+  PolicyState policy;
+};
+
+using Operation = std::variant<AddSa, DeleteSa, PutPolicy, DeletePolicy>;
+
+/// Operations of one stage do not depend on each other and may share a batch; none starts before
+/// the stages above it have succeeded.
+struct Stage {
+  std::vector<Operation> operations;
+};
+
+/// What turns `installed` into `wanted`, in an order such that
+///  - guard and in policy stand before the first SA and go after the last;
+///  - a protect policy names a reqid only while its outbound SA stands;
+///  - inbound SAs come before outbound ones, both before the switch of the protect policy, and what
+///    is not wanted any more goes after it.
+/// Both are of one group (one slot). An empty `wanted` removes the group. Equal states give no
+/// operation. No stage is empty.
+[[nodiscard]] std::vector<Stage> plan(const KernelState& installed, const KernelState& wanted);
+
+/// SPIs of the outbound SAs that the plan installs: each must have been burnt in the store before
+/// (profile P26), and is not to be installed if that was refused.
+[[nodiscard]] std::vector<std::uint32_t> new_outbound_spis(const std::vector<Stage>& stages);
+
+}  // namespace gkmpd::xfrm

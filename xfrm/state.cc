@@ -1,0 +1,174 @@
+#include "xfrm/state.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <set>
+
+namespace gkmpd::xfrm {
+namespace {
+
+// RFC 4303 2.1 reserves SPIs 1 to 255; 0 must not be on the wire.
+constexpr std::uint32_t kMinSpi = 256;
+
+std::string hex32(std::uint32_t value) {
+  char text[16];
+  (void)std::snprintf(text, sizeof text, "0x%08x", value);
+  return text;
+}
+
+tl::unexpected<Error> bad(const GroupSpec& spec, std::string what) {
+  return fail(kBadSpec, "group " + spec.group_name + ": " + std::move(what));
+}
+
+Result<void> check_sender(const GroupSpec& spec, const SenderSa& sender) {
+  const std::string name = "SPI " + hex32(sender.spi) + ": ";
+  if (sender.spi < kMinSpi) return bad(spec, name + "reserved by RFC 4303");
+  if (sender.source.family != spec.destination.family)
+    return bad(spec, name + "source " + sender.source.text() + " is of the other family");
+  if (sender.source.is_multicast() || sender.source.is_unspecified())
+    return bad(spec, name + "source " + sender.source.text() + " is no host's address");
+  if (sender.key.size() != key_material_size(spec.suite))
+    return bad(spec, name + "key material of " + std::to_string(sender.key.size()) + " octets");
+  if (sender.hard_lifetime_s == 0) return bad(spec, name + "no lifetime left");
+  if (sender.generation > kMaxGeneration) return bad(spec, name + "generation out of range");
+  if (sender.outbound && sender.source != spec.own_source)
+    return bad(spec, name + "outbound, but not from this host's source address");
+  return {};
+}
+
+Result<void> check_senders(const GroupSpec& spec) {
+  std::set<std::uint32_t> spis;
+  std::set<Generation> sending;
+  for (const SenderSa& sender : spec.senders) {
+    if (auto sound = check_sender(spec, sender); !sound) return sound;
+    if (!spis.insert(sender.spi).second) return bad(spec, "SPI " + hex32(sender.spi) + " twice");
+    // The kernel would pick one of the two by itself, and not reliably the newer.
+    if (sender.outbound && !sending.insert(sender.generation).second)
+      return bad(spec, "two outbound SAs in generation " + std::to_string(sender.generation));
+  }
+  if (spec.active_generation && !sending.contains(*spec.active_generation))
+    return bad(
+        spec, "no outbound SA in the active generation " + std::to_string(*spec.active_generation));
+  return {};
+}
+
+PolicyState policy_of(const GroupSpec& spec, PolicyKind kind) {
+  PolicyState policy;
+  policy.kind = kind;
+  policy.index = policy_index(spec.slot, kind);
+  policy.destination = spec.destination;
+  switch (kind) {
+    case PolicyKind::kGuard:
+    case PolicyKind::kIn:
+      break;
+    case PolicyKind::kProtect:
+      policy.source = spec.own_source;
+      policy.ip_protocol = spec.ip_protocol;
+      policy.port = spec.port;
+      policy.reqid = reqid(spec.slot, *spec.active_generation, SaDirection::kOut);
+      break;
+  }
+  return policy;
+}
+
+SaState sa_of(const GroupSpec& spec, const SenderSa& sender) {
+  SaState sa;
+  sa.spi = sender.spi;
+  sa.source = sender.source;
+  sa.destination = spec.destination;
+  sa.reqid =
+      reqid(spec.slot, sender.generation, sender.outbound ? SaDirection::kOut : SaDirection::kIn);
+  sa.suite = spec.suite;
+  sa.mode = spec.mode;
+  sa.replay_window = spec.replay_window;
+  sa.key = sender.key.clone();
+  sa.hard_lifetime_s = sender.hard_lifetime_s;
+  return sa;
+}
+
+}  // namespace
+
+std::string ObjectId::text() const {
+  switch (kind) {
+    case ObjectKind::kSa:
+      return "SA " + destination.text() + " spi " + hex32(spi_or_index);
+    case ObjectKind::kPolicy:
+      return "policy " + destination.text() + " index " + hex32(spi_or_index);
+  }
+  return {};
+}
+
+ObjectId SaState::id() const { return {ObjectKind::kSa, destination, spi, reqid}; }
+
+SaState SaState::clone() const {
+  SaState copy;
+  copy.spi = spi;
+  copy.source = source;
+  copy.destination = destination;
+  copy.reqid = reqid;
+  copy.suite = suite;
+  copy.mode = mode;
+  copy.replay_window = replay_window;
+  copy.key = key.clone();
+  copy.hard_lifetime_s = hard_lifetime_s;
+  copy.regular = regular;
+  return copy;
+}
+
+bool SaState::same_as(const SaState& other) const {
+  return id() == other.id() && source == other.source && suite == other.suite &&
+         mode == other.mode && replay_window == other.replay_window && regular == other.regular &&
+         key.equals(other.key);
+}
+
+ObjectId PolicyState::id() const { return {ObjectKind::kPolicy, destination, index, 0}; }
+
+bool PolicyState::same_selector(const PolicyState& other) const {
+  return policy_direction(kind) == policy_direction(other.kind) &&
+         destination == other.destination && source == other.source &&
+         ip_protocol == other.ip_protocol && port == other.port;
+}
+
+KernelState KernelState::clone() const {
+  KernelState copy;
+  for (const SaState& sa : sas) copy.sas.push_back(sa.clone());
+  copy.policies = policies;
+  return copy;
+}
+
+Result<void> check(const GroupSpec& spec) {
+  if (!spec.destination.is_multicast())
+    return bad(spec, spec.destination.text() + " is no multicast group");
+  // IGMP, MLD, ND and routing live there: a policy on it would cut the host off.
+  if (spec.destination.is_link_scope_multicast())
+    return bad(spec, spec.destination.text() + " is link-scope");
+  if (spec.slot > kMaxSlot) return bad(spec, "slot out of range");
+  if (spec.replay_window < kMinReplayWindow || spec.replay_window > kMaxReplayWindow)
+    return bad(spec, "replay window of " + std::to_string(spec.replay_window));
+  if (spec.active_generation && !spec.own_source)
+    return bad(spec, "an active generation but no source address");
+  if (spec.port != 0 && spec.ip_protocol == 0) return bad(spec, "a port but no protocol");
+  return check_senders(spec);
+}
+
+KernelState wanted_state(const GroupSpec& spec) {
+  KernelState state;
+  state.policies.push_back(policy_of(spec, PolicyKind::kGuard));
+  state.policies.push_back(policy_of(spec, PolicyKind::kIn));
+  if (spec.active_generation) state.policies.push_back(policy_of(spec, PolicyKind::kProtect));
+  for (const bool outbound : {false, true}) {
+    for (const SenderSa& sender : spec.senders)
+      if (sender.outbound == outbound) state.sas.push_back(sa_of(spec, sender));
+  }
+  return state;
+}
+
+std::vector<ObjectId> objects_of(const GroupSpec& spec) {
+  const KernelState state = wanted_state(spec);
+  std::vector<ObjectId> ids;
+  for (const PolicyState& policy : state.policies) ids.push_back(policy.id());
+  for (const SaState& sa : state.sas) ids.push_back(sa.id());
+  return ids;
+}
+
+}  // namespace gkmpd::xfrm

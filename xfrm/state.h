@@ -1,0 +1,97 @@
+// SAs and policies one by one, as they are or should be in the kernel.
+#pragma once
+
+#include <compare>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/base/address.h"
+#include "agent/base/error.h"
+#include "agent/base/secret.h"
+#include "xfrm/errors.h"
+#include "xfrm/spec.h"
+
+namespace gkmpd::xfrm {
+
+enum class ObjectKind : std::uint8_t { kSa = 1, kPolicy = 2 };
+
+/// How one of our objects is named in the record that outlives the agent. Nothing is deleted unless
+/// the kernel shows an object with just this identity, in our ranges.
+struct ObjectId {
+  ObjectKind kind = ObjectKind::kSa;
+  IpAddress destination;
+  std::uint32_t spi_or_index = 0;
+  /// Of an SA; 0 for every policy, since the reqid in a protect policy changes with each epoch.
+  std::uint32_t reqid = 0;
+
+  /// "SA 239.1.1.1 spi 0x0a000001", "policy 239.1.1.1 index 0x47000009".
+  [[nodiscard]] std::string text() const;
+  friend auto operator<=>(const ObjectId&, const ObjectId&) = default;
+};
+
+/// One ESP SA. Its selector is source/32 to destination/32, any protocol: that is what binds the
+/// key to its sender, since the inbound lookup ignores the source.
+struct SaState {
+  std::uint32_t spi = 0;
+  IpAddress source;
+  IpAddress destination;
+  std::uint32_t reqid = 0;
+  EspSuite suite = EspSuite::kAesGcm128;
+  IpsecMode mode = IpsecMode::kTransport;
+  std::uint32_t replay_window = kDefaultReplayWindow;
+  Secret key;
+  /// Of an SA to be installed: seconds from then on. Not compared: an installed SA keeps its own.
+  std::uint64_t hard_lifetime_s = 0;
+  /// False for an SA read back whose selector or anything else is not what we install.
+  bool regular = true;
+
+  [[nodiscard]] ObjectId id() const;
+  [[nodiscard]] SaState clone() const;
+  /// Everything but the lifetime; keys in constant time.
+  [[nodiscard]] bool same_as(const SaState& other) const;
+  [[nodiscard]] bool outbound() const { return (reqid & 1U) != 0; }
+};
+
+struct PolicyState {
+  PolicyKind kind = PolicyKind::kGuard;
+  std::uint32_t index = 0;  // decides the kind
+  IpAddress destination;
+  /// These four are of the protect policy alone.
+  std::optional<IpAddress> source;
+  std::uint8_t ip_protocol = 0;
+  std::uint16_t port = 0;
+  std::uint32_t reqid = 0;
+  /// False for a policy read back whose selector is ours but whose action, template or priority is
+  /// not what we install.
+  bool regular = true;
+
+  [[nodiscard]] ObjectId id() const;
+  /// Same direction, addresses, protocol and port: what the kernel tells policies apart by.
+  [[nodiscard]] bool same_selector(const PolicyState& other) const;
+  friend bool operator==(const PolicyState&, const PolicyState&) = default;
+};
+
+/// What is, or should be, in the kernel for one group.
+struct KernelState {
+  std::vector<SaState> sas;
+  std::vector<PolicyState> policies;
+
+  [[nodiscard]] KernelState clone() const;
+  [[nodiscard]] bool empty() const { return sas.empty() && policies.empty(); }
+};
+
+/// Refuses what must never reach the kernel (`xfrm.bad-spec`): a destination that is no multicast
+/// group or is link-scope, a source of another family, SPIs below 256 or twice, keys of the wrong
+/// length, a lifetime of 0, a window out of range, more than one outbound SA per generation, an
+/// outbound SA not from `own_source`, an active generation without its outbound SA.
+[[nodiscard]] Result<void> check(const GroupSpec& spec);
+
+/// The SAs and policies that a spec means; in the order of installation. Assumes `check` passed.
+[[nodiscard]] KernelState wanted_state(const GroupSpec& spec);
+
+/// Their identities: what goes into the record before the kernel is touched.
+[[nodiscard]] std::vector<ObjectId> objects_of(const GroupSpec& spec);
+
+}  // namespace gkmpd::xfrm
