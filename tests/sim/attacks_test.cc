@@ -76,6 +76,27 @@ TEST(SimAttacks, AReplayOfAllThatWasSentChangesNothing) {
   });
 }
 
+TEST(SimAttacks, OldHeartbeatsDoNotHideASilentController) {
+  for_each_seed(10, [](std::uint64_t seed) {
+    Scene scene(size_of(seed), seed);
+    World& world = scene.world;
+    const GroupPlan plan = scene.plan();
+    scene.key(plan);
+    world.run_for(seconds(3));
+    world.network().mute_multicast(0);
+    world.run_for(milliseconds(4 * plan.policy.heartbeat_interval_ms));
+    const std::vector<WireRules::Sent> sent = world.wire().sent();
+    for (HostIndex host = 1; host < world.size(); ++host) {
+      ASSERT_EQ(scene.state(host, plan), protocol::GroupState::kSilent);
+      for (const WireRules::Sent& old : sent) {
+        if (old.to.ip.is_multicast()) world.inject(host, world.setup(0).address, old.octets);
+      }
+      EXPECT_EQ(scene.state(host, plan), protocol::GroupState::kSilent) << "host " << host;
+    }
+    scene.expect_clean();
+  });
+}
+
 TEST(SimAttacks, GroupsAreKeyedThoughBitsFlip) {
   for_each_seed(10, [](std::uint64_t seed) {
     Prng chance(seed);
