@@ -17,6 +17,8 @@ namespace {
 
 // The kernel makes dump datagrams of at most 32 KiB, and everything else is smaller.
 constexpr std::size_t kReceiveOctets = 64 * 1024;
+// A request for a dump holds a fixed header and a filter at most.
+constexpr std::size_t kDumpRequestOctets = 1024;
 // Datagrams thrown away after a failure; a batch and a full buffer have fewer.
 constexpr int kMaxDrain = 4096;
 
@@ -264,7 +266,7 @@ Result<void> Socket::dump(std::uint16_t type, ByteView header, const OnMessage& 
                           const std::function<void()>& on_restart) {
   for (int tries = 0; tries < kMaxDumpTries; ++tries) {
     if (tries > 0) on_restart();
-    Batch request(MNL_SOCKET_BUFFER_SIZE);
+    Batch request(kDumpRequestOctets);
     request.begin(type, NLM_F_DUMP, header);
     if (auto ended = request.end(); !ended) return pass_on(ended);
     const std::uint32_t sequence = impl_->take_sequences(1);

@@ -112,15 +112,22 @@ Result<void> check_signature(CMS_ContentInfo* cms, const Certificate& signer) {
 }  // namespace
 
 Result<Bytes> cms_sign(ByteView content, std::string_view content_type, const Certificate& signer,
-                       const PrivateKey& signer_key, const std::vector<Certificate>& others) {
+                       const PrivateKey& signer_key, const std::vector<Certificate>& others,
+                       std::optional<WallTime> signed_at) {
   if (content.size() > kMaxCmsSize) return fail(kBadCms, "the content is larger than 64 KiB");
   if (auto good = check_signer(signer, signer_key); !good) return pass_on(good);
   const ossl::Object type = ossl::object_of(content_type);
   const Cms cms(CMS_sign(nullptr, nullptr, nullptr, nullptr, kSignFlags));
   require(cms != nullptr && CMS_set1_eContentType(cms.get(), type.get()) == 1);
-  if (CMS_add1_signer(cms.get(), X509Access::get(signer), KeyAccess::get(signer_key),
-                      signing_digest(signer_key.public_key().type()), kSignFlags) == nullptr) {
-    return ossl::fail_with_reason(kLibrary, "cannot sign");
+  CMS_SignerInfo* const info =
+      CMS_add1_signer(cms.get(), X509Access::get(signer), KeyAccess::get(signer_key),
+                      signing_digest(signer_key.public_key().type()), kSignFlags);
+  if (info == nullptr) return ossl::fail_with_reason(kLibrary, "cannot sign");
+  if (signed_at) {
+    const ossl::Time time = ossl::asn1_time(*signed_at);
+    if (time == nullptr) return fail(kBadCms, "the signing time is out of range");
+    require(CMS_signed_add1_attr_by_NID(info, NID_pkcs9_signingTime, time->type, time.get(), -1) ==
+            1);
   }
   std::vector<Bytes> inside{signer.der()};
   for (const Certificate& other : others) {

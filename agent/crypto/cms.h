@@ -6,14 +6,16 @@
 
 namespace gkmpd::crypto {
 
-inline constexpr std::size_t kMaxCmsSize = 64 * 1024;
+inline constexpr std::size_t kMaxCmsSize = std::size_t{64} * 1024;
 
 /// Signs the exact octets of `content` under eContentType `content_type` (dotted text). The
 /// signer's certificate and `others` travel inside. Ed25519 signers are refused
-/// (`crypto.key-unsuitable`): OpenSSL 3.0 cannot make such CMS.
+/// (`crypto.key-unsuitable`): OpenSSL 3.0 cannot make such CMS. `signed_at` is the signing time
+/// attribute; without it OpenSSL looks at the system's clock, and no two results are alike.
 [[nodiscard]] Result<Bytes> cms_sign(ByteView content, std::string_view content_type,
                                      const Certificate& signer, const PrivateKey& signer_key,
-                                     const std::vector<Certificate>& others);
+                                     const std::vector<Certificate>& others,
+                                     std::optional<WallTime> signed_at = {});
 
 struct CmsContent {
   Bytes content;

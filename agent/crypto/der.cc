@@ -13,11 +13,6 @@ constexpr std::uint8_t kTagEnumerated = 0x0a;
 constexpr std::uint8_t kTagSequence = 0x10;
 constexpr std::uint8_t kTagSet = 0x11;
 
-struct Element {
-  std::uint8_t identifier = 0;
-  ByteView content;
-};
-
 // Takes the length octets off `in`; nothing if they are not DER or promise more than there is.
 std::optional<std::size_t> take_length(ByteView& in) {
   if (in.empty()) return std::nullopt;
@@ -33,19 +28,6 @@ std::optional<std::size_t> take_length(ByteView& in) {
   }
   if (length > in.size()) return std::nullopt;
   return length;
-}
-
-std::optional<Element> take_element(ByteView& in) {
-  // Tags above 30 take more octets; no structure of ours has them.
-  if (in.empty() || (in[0] & 0x1f) == 0x1f) return std::nullopt;
-  Element element;
-  element.identifier = in[0];
-  in = in.subspan(1);
-  const auto length = take_length(in);
-  if (!length) return std::nullopt;
-  element.content = in.first(*length);
-  in = in.subspan(*length);
-  return element;
 }
 
 bool is_minimal_integer(ByteView content) {
@@ -73,7 +55,7 @@ bool primitive_is_der(std::uint8_t identifier, ByteView content) {
 bool contents_are_der(ByteView in, int depth) {
   if (depth > kMaxDepth) return false;
   while (!in.empty()) {
-    const auto element = take_element(in);
+    const auto element = take_der(in);
     if (!element) return false;
     if ((element->identifier & kConstructed) == 0) {
       if (!primitive_is_der(element->identifier, element->content)) return false;
@@ -89,9 +71,27 @@ bool contents_are_der(ByteView in, int depth) {
 
 }  // namespace
 
+std::optional<DerElement> take_der(ByteView& in) {
+  // Tags above 30 take more octets; no structure of ours has them.
+  if (in.empty() || (in[0] & 0x1f) == 0x1f) return std::nullopt;
+  const std::uint8_t identifier = in[0];
+  in = in.subspan(1);
+  const auto length = take_length(in);
+  if (!length) return std::nullopt;
+  const DerElement element{identifier, in.first(*length)};
+  in = in.subspan(*length);
+  return element;
+}
+
+std::optional<ByteView> take_der(ByteView& in, std::uint8_t identifier) {
+  const auto element = take_der(in);
+  if (!element || element->identifier != identifier) return std::nullopt;
+  return element->content;
+}
+
 bool is_der(ByteView octets) {
   ByteView rest = octets;
-  return take_element(rest) && rest.empty() && contents_are_der(octets, 0);
+  return take_der(rest) && rest.empty() && contents_are_der(octets, 0);
 }
 
 }  // namespace gkmpd::crypto

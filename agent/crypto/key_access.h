@@ -9,7 +9,7 @@ namespace gkmpd::crypto {
 struct KeyAccess {
   [[nodiscard]] static EVP_PKEY* get(const PublicKey& key) { return key.key_.get(); }
   [[nodiscard]] static EVP_PKEY* get(const PrivateKey& key) { return key.key_.get(); }
-  /// Takes a key of any kind; `crypto.bad-key` unless it is one of ours with fitting halves.
+  /// Takes a key pair of any kind; `crypto.bad-key` unless it is one of ours.
   [[nodiscard]] static Result<PrivateKey> private_key(ossl::Pkey key);
 };
 

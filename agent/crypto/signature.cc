@@ -1,6 +1,7 @@
 #include "agent/crypto/signature.h"
 
-#include <openssl/pem.h>
+#include <openssl/core_names.h>
+#include <openssl/params.h>
 #include <openssl/x509.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "agent/crypto/edwards.h"
 #include "agent/crypto/errors.h"
 #include "agent/crypto/hash.h"
 #include "agent/crypto/key_access.h"
@@ -24,7 +26,7 @@ using ossl::require;
 struct SpkiForm {
   KeyType type;
   std::string_view name;
-  std::string_view openssl_name;
+  const char* openssl_name;
   std::string_view prefix_hex;
   std::size_t key_size;
 };
@@ -46,6 +48,30 @@ const SpkiForm* recognize(ByteView spki) {
     }
   }
   return nullptr;
+}
+
+// Both give the key's own octets to OpenSSL: its reader of whole SubjectPublicKeyInfos takes
+// several times as long.
+ossl::Pkey import_ed25519(ByteView spki) {
+  const ByteView point = spki.last(kEdwardsPointSize);
+  return ossl::Pkey(
+      EVP_PKEY_new_raw_public_key_ex(nullptr, "ED25519", nullptr, point.data(), point.size()));
+}
+
+ossl::Pkey import_ec(const SpkiForm& form, ByteView spki) {
+  Bytes point = to_bytes(spki.last(form.key_size + 1));  // with the octet that says "uncompressed"
+  std::string group = form.openssl_name;
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), 0),
+      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
+      OSSL_PARAM_construct_end()};
+  const ossl::PkeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  EVP_PKEY* key = nullptr;
+  if (context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) != 1) {
+    return nullptr;
+  }
+  return ossl::Pkey(key);
 }
 
 std::string_view context_text(SignatureContext context) {
@@ -100,9 +126,6 @@ Bytes signed_message(KeyType type, SignatureContext context,
   return message;
 }
 
-// OpenSSL would ask the terminal.
-int no_passphrase(char*, int, int, void*) { return -1; }
-
 }  // namespace
 
 const EVP_MD* signing_digest(KeyType type) {
@@ -124,9 +147,12 @@ Result<PublicKey> PublicKey::from_spki(ByteView spki_der) {
   if (form == nullptr) {
     return fail(kBadKey, "not a P-256, P-384 or Ed25519 key in its usual form");
   }
-  const unsigned char* next = spki_der.data();
-  // Decoding a point computes whether it is on the curve.
-  ossl::Pkey key(d2i_PUBKEY(nullptr, &next, static_cast<long>(spki_der.size())));
+  if (form->type == KeyType::kEd25519 && !is_edwards_point(spki_der.last(kEdwardsPointSize))) {
+    return fail(kBadKey, "the point is not on its curve");
+  }
+  // For the other kinds OpenSSL computes whether it is on the curve.
+  ossl::Pkey key =
+      form->type == KeyType::kEd25519 ? import_ed25519(spki_der) : import_ec(*form, spki_der);
   if (key == nullptr) return ossl::fail_with_reason(kBadKey, "the point is not on its curve");
   PublicKey result;
   result.key_ = std::move(key);
@@ -154,10 +180,6 @@ Result<void> PublicKey::verify(SignatureContext context, std::initializer_list<B
 Result<PrivateKey> KeyAccess::private_key(ossl::Pkey key) {
   auto public_key = PublicKey::from_spki(ossl::encoded(i2d_PUBKEY, key.get()));
   if (!public_key) return pass_on(public_key);
-  const ossl::PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr));
-  if (context == nullptr || EVP_PKEY_pairwise_check(context.get()) != 1) {
-    return ossl::fail_with_reason(kBadKey, "the private and the public half do not fit");
-  }
   PrivateKey result;
   result.key_ = std::move(key);
   result.public_key_ = std::move(*public_key);
@@ -165,30 +187,11 @@ Result<PrivateKey> KeyAccess::private_key(ossl::Pkey key) {
 }
 
 Result<PrivateKey> PrivateKey::generate(KeyType type) {
-  const std::string_view name = form_of(type).openssl_name;
-  ossl::Pkey key(type == KeyType::kEd25519
-                     ? EVP_PKEY_Q_keygen(nullptr, nullptr, name.data())
-                     : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", name.data()));
+  const char* const name = form_of(type).openssl_name;
+  ossl::Pkey key(type == KeyType::kEd25519 ? EVP_PKEY_Q_keygen(nullptr, nullptr, name)
+                                           : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", name));
   if (key == nullptr) return ossl::fail_with_reason(kLibrary, "no key could be made");
   return KeyAccess::private_key(std::move(key));
-}
-
-Result<PrivateKey> PrivateKey::from_pem(const Secret& pem) {
-  const ossl::Bio bio = ossl::reader_of(pem.expose());
-  ossl::Pkey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr));
-  if (key == nullptr) {
-    return ossl::fail_with_reason(kBadKey, "no private key without passphrase in this PEM text");
-  }
-  return KeyAccess::private_key(std::move(key));
-}
-
-Secret PrivateKey::to_pem() const {
-  // This kind of sink wipes what it held.
-  const ossl::Bio sink(BIO_new(BIO_s_secmem()));
-  require(sink != nullptr);
-  require(PEM_write_bio_PKCS8PrivateKey(sink.get(), key_.get(), nullptr, nullptr, 0, nullptr,
-                                        nullptr) == 1);
-  return Secret::copy_of(ossl::written(sink));
 }
 
 Result<Bytes> PrivateKey::sign(SignatureContext context,

@@ -19,9 +19,15 @@ namespace gkmpd::crypto {
 
 /// What a signature is for; each has a string of its own under it (profile P3). Only contexts that
 /// a message of today uses are listed.
-enum class SignatureContext { kCreate1, kCreate2, kNegotiate1, kStatement, kHeartbeat };
+enum class SignatureContext : std::uint8_t {
+  kCreate1,
+  kCreate2,
+  kNegotiate1,
+  kStatement,
+  kHeartbeat
+};
 
-enum class KeyType { kEcdsaP256, kEcdsaP384, kEd25519 };
+enum class KeyType : std::uint8_t { kEcdsaP256, kEcdsaP384, kEd25519 };
 
 /// Command-line names: "p256", "p384", "ed25519".
 [[nodiscard]] std::string_view to_text(KeyType type);

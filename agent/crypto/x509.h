@@ -18,8 +18,8 @@ struct X509_crl_st;
 
 namespace gkmpd::crypto {
 
-inline constexpr std::size_t kMaxCertificateSize = 8 * 1024;
-inline constexpr std::size_t kMaxCrlSize = 16 * 1024 * 1024;
+inline constexpr std::size_t kMaxCertificateSize = std::size_t{8} * 1024;
+inline constexpr std::size_t kMaxCrlSize = std::size_t{16} * 1024 * 1024;
 
 /// Object identifiers of the project, under one 2.25.UUID arc (written in docs/PROTOCOL.md).
 /// Dotted text.

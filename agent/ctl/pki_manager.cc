@@ -117,9 +117,9 @@ Result<crypto::Certificate> SecurityManager::issue(const IssueOrder& order, Wall
   if (!request) return pass_on(request);
   const std::string fingerprint = fingerprint_of(*request);
   if (plain_hex(order.confirmed_fingerprint, false) != fingerprint) {
-    return fail(kNotConfirmed, "the request's fingerprint is " + fingerprint +
-                                   ", not the one confirmed; ask the host's operator, over a way "
-                                   "that nobody else can use, what gkmpctl pki csr printed there");
+    return fail(kNotConfirmed,
+                "the request's fingerprint is not the one given; ask the host's operator, over a "
+                "way that nobody else can use, what gkmpctl pki csr printed there");
   }
   if (auto named = check_names(*request, order.permissions); !named) return pass_on(named);
 

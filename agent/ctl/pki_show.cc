@@ -20,7 +20,7 @@ std::string line(const char* label, const std::string& value) {
 
 std::string permissions_of(const crypto::Certificate& certificate) {
   const auto extension = certificate.extension(crypto::oid_permissions());
-  if (!extension) return line("permissions", "none");
+  if (!extension) return line("permissions", certificate.is_ca() ? "not limited" : "none");
   const auto permissions = identity::decode_permissions(extension->value);
   if (!permissions) return line("permissions", permissions.error().text());
   return "permissions:\n" + to_text(*permissions);

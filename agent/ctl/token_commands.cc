@@ -93,7 +93,8 @@ Result<void> sign(const Options& options) {
   if (!signer) return pass_on(signer);
   if (auto allowed = check_signer(signer->certificate, *policy); !allowed) return allowed;
 
-  auto token = identity::sign_token(*text, signer->certificate, signer->key, signer->intermediates);
+  auto token = identity::sign_token(*text, signer->certificate, signer->key, signer->intermediates,
+                                    wall_clock());
   if (!token) return pass_on(token);
   auto wrote = write_file(options.out, *token, overwrite);
   if (!wrote) return wrote;

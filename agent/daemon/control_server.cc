@@ -110,9 +110,9 @@ Result<void> ControlServer::listen() {
   auto source = loop_.io(fd_.get(), EPOLLIN, [this](std::uint32_t) { accept(); });
   if (!source) return pass_on(source);
   accept_source_ = *std::move(source);
-  auto timer = loop_.timer([this] { drop_idle(); });
+  auto timer = loop_.timer([this] { drop_stuck(); });
   if (!timer) return pass_on(timer);
-  idle_timer_ = *std::move(timer);
+  stuck_timer_ = *std::move(timer);
   return {};
 }
 
@@ -140,7 +140,7 @@ void ControlServer::accept() {
   if (!source) return;
   client->source = *std::move(source);
   clients_.emplace(client->id, std::move(client));
-  arm_idle_timer();
+  arm_timer();
 }
 
 void ControlServer::on_ready(std::uint64_t id, std::uint32_t events) {
@@ -151,7 +151,7 @@ void ControlServer::on_ready(std::uint64_t id, std::uint32_t events) {
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) alive = read_from(client);
   if (alive) alive = write_to(client);
   if (!alive) clients_.erase(found);
-  arm_idle_timer();
+  arm_timer();
 }
 
 bool ControlServer::read_from(Client& client) {
@@ -189,6 +189,8 @@ void ControlServer::queue(Client& client, const std::string& line) {
   if (client.out.size() + line.size() > kMaxClientBacklog) {
     counters_.count(kSlowClient);
     client.overrun = true;
+    // It is never ready again by itself, and must not go in the middle of whoever notifies.
+    stuck_timer_.arm(mono_now());
     return;
   }
   client.out += line;
@@ -222,26 +224,28 @@ bool ControlServer::has_watchers() const {
                              [](const auto& entry) { return entry.second->watch.has_value(); });
 }
 
-void ControlServer::drop_idle() {
+void ControlServer::drop_stuck() {
   const MonoTime oldest = mono_now() - kClientIdle;
   std::erase_if(clients_, [&](const auto& entry) {
+    if (entry.second->overrun) return true;
     const bool idle = !entry.second->watch && entry.second->last_request <= oldest;
     if (idle) counters_.count(kRequestTimeout);
     return idle;
   });
-  arm_idle_timer();
+  arm_timer();
 }
 
-void ControlServer::arm_idle_timer() {
+void ControlServer::arm_timer() {
   std::optional<MonoTime> first;
   for (const auto& [id, client] : clients_) {
+    if (client->overrun) return stuck_timer_.arm(mono_now());
     if (client->watch) continue;
     if (!first || client->last_request < *first) first = client->last_request;
   }
   if (first) {
-    idle_timer_.arm(*first + kClientIdle);
+    stuck_timer_.arm(*first + kClientIdle);
   } else {
-    idle_timer_.disarm();
+    stuck_timer_.disarm();
   }
 }
 

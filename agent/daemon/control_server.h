@@ -59,8 +59,9 @@ class ControlServer {
   [[nodiscard]] bool write_to(Client& client);
   void handle_line(Client& client, const std::string& line);
   void queue(Client& client, const std::string& line);
-  void drop_idle();
-  void arm_idle_timer();
+  /// Drops who asks nothing for too long, and who does not read.
+  void drop_stuck();
+  void arm_timer();
 
   std::filesystem::path path_;
   Loop& loop_;
@@ -70,7 +71,7 @@ class ControlServer {
   Fd fd_;
   bool owns_file_ = false;
   Loop::Source accept_source_;
-  Loop::Source idle_timer_;
+  Loop::Source stuck_timer_;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, std::unique_ptr<Client>> clients_;
 };

@@ -21,7 +21,6 @@ inline constexpr ErrorKind kAddressNotOnInterface{"daemon.address-not-on-interfa
 inline constexpr ErrorKind kSocketFailed{"daemon.socket-failed"};
 inline constexpr ErrorKind kEventLoop{"daemon.event-loop"};
 inline constexpr ErrorKind kControlPortDiffers{"daemon.control-port-differs"};
-inline constexpr ErrorKind kKernelRefused{"daemon.kernel-refused"};
 inline constexpr ErrorKind kOutboundBurnt{"daemon.outbound-burnt"};
 
 // Datagrams that go no further, counted.

@@ -17,16 +17,17 @@ namespace {
 
 constexpr std::size_t kMaxRefusalsNamed = 3;
 
-std::string refusals_text(const std::vector<xfrm::Refusal>& refusals) {
-  std::string out;
+/// The first refusal's kind, with the words of the first few.
+Error to_error(const std::vector<xfrm::Refusal>& refusals) {
+  std::string detail;
   for (std::size_t i = 0; i < refusals.size() && i < kMaxRefusalsNamed; ++i) {
-    if (i > 0) out += "; ";
-    out += fmt::format("{}: {}", refusals[i].object.text(), refusals[i].error.text());
+    if (i > 0) detail += "; ";
+    detail += refusals[i].error.detail;
   }
   if (refusals.size() > kMaxRefusalsNamed) {
-    out += fmt::format("; and {} more", refusals.size() - kMaxRefusalsNamed);
+    detail += fmt::format("; and {} more", refusals.size() - kMaxRefusalsNamed);
   }
-  return out;
+  return {refusals.front().error.kind, std::move(detail)};
 }
 
 }  // namespace
@@ -156,12 +157,14 @@ Result<std::size_t> Installer::remove_all() {
   auto record = record_of(nullptr);
   if (!record) return pass_on(record);
   if (record->empty()) return std::size_t{0};
+  auto before = kernel_.read(*record);
+  if (!before) return pass_on(before);
   auto applied = kernel_.remove(*record);
   if (!applied) return pass_on(applied);
   auto forgotten = forget(applied->removed);
   if (!forgotten) return pass_on(forgotten);
-  if (!applied->complete()) return fail(kKernelRefused, refusals_text(applied->refusals));
-  return applied->removed.size();
+  if (!applied->complete()) return tl::unexpected(to_error(applied->refusals));
+  return before->sas.size() + before->policies.size();
 }
 
 Result<std::vector<std::uint32_t>> Installer::burn(const protocol::InstallGroup& wanted,
@@ -196,7 +199,7 @@ Result<void> Installer::execute(const protocol::InstallGroup& wanted,
   unused_.merge(open);
   auto forgotten = forget(applied->removed);
   if (!forgotten) return forgotten;
-  if (!applied->complete()) return fail(kKernelRefused, refusals_text(applied->refusals));
+  if (!applied->complete()) return tl::unexpected(to_error(applied->refusals));
   return {};
 }
 

@@ -47,11 +47,11 @@ class Installer {
   Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place, std::string interface);
 
   struct Leftovers {
-    std::size_t removed = 0;    // stood in the kernel, or had gone, and are out of the record
+    std::size_t removed = 0;    // taken out of the kernel
     std::size_t forgotten = 0;  // of an earlier boot
     std::size_t other = 0;      // of another namespace, kept in the record
   };
-  /// Takes out what an earlier run left. `daemon.kernel-refused`.
+  /// Takes out what an earlier run left.
   [[nodiscard]] Result<Leftovers> remove_leftovers();
 
   /// Makes the kernel hold the group's spec. The record and the burnt SPIs are on disk before the
@@ -59,7 +59,7 @@ class Installer {
   /// installed and the error is `daemon.outbound-burnt`. Other errors: of xfrm, netlink and store.
   [[nodiscard]] Result<void> install(protocol::InstallGroup wanted);
 
-  /// Takes everything of ours out of the kernel; how many objects.
+  /// Takes everything of ours out of the kernel and the record; how many objects stood there.
   [[nodiscard]] Result<std::size_t> remove_all();
 
   struct Standing {

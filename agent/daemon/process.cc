@@ -1,27 +1,50 @@
 #include "agent/daemon/process.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 namespace gkmpd::daemon {
+namespace {
 
 using protocol::Report;
+
+bool has_ipc_lock() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) return false;
+  return (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
+/// Locking what is to come under a limit would make some later allocation fail, and so the agent.
+bool may_lock_without_end() {
+  rlimit limit{};
+  return has_ipc_lock() ||
+         (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY);
+}
+
+}  // namespace
 
 void harden_process(const Reporter& report) {
   ::umask(077);
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-    report({Report::Level::kWarning, "dumpable", "", "",
-            fmt::format("core dumps cannot be forbidden: {}", std::strerror(errno))});
+    report({Report::Level::kWarning, "core-dumps-allowed", "", "", std::strerror(errno)});
   }
-  if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+  if (!may_lock_without_end()) {
     report({Report::Level::kWarning, "memory-not-locked", "", "",
-            fmt::format("keys may reach swap: {}; raise LimitMEMLOCK or grant CAP_IPC_LOCK",
-                        std::strerror(errno))});
+            "keys may reach swap; grant CAP_IPC_LOCK or set LimitMEMLOCK=infinity"});
+  } else if (::mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+    report({Report::Level::kWarning, "memory-not-locked", "", "",
+            fmt::format("keys may reach swap: {}", std::strerror(errno))});
   }
 }
 

@@ -38,9 +38,11 @@ TomlSection TomlSection::section(std::string_view key) {
 std::optional<std::string> TomlSection::text(std::string_view key) {
   const toml::node* node = find(key);
   if (node == nullptr) return std::nullopt;
-  if (const auto* value = node->as_string()) return value->get();
+  // The system's calls would take a text up to its first NUL, and so another file than was read.
+  const auto* value = node->as_string();
+  if (value != nullptr && value->get().find('\0') == std::string::npos) return value->get();
   problems_.add(kConfigBadValue, node->source().begin.line,
-                fmt::format("key {} holds a text in quotes", full(key)));
+                fmt::format("key {} holds a text in quotes, without NUL", full(key)));
   return std::nullopt;
 }
 

@@ -95,10 +95,11 @@ Result<GroupToken> check_token(ByteView der, const TokenCheck& check) {
 
 Result<Bytes> sign_token(std::string_view policy_text, const crypto::Certificate& commander,
                          const crypto::PrivateKey& commander_key,
-                         const std::vector<crypto::Certificate>& intermediates) {
+                         const std::vector<crypto::Certificate>& intermediates,
+                         std::optional<WallTime> signed_at) {
   if (auto policy = parse_policy(policy_text); !policy) return pass_on(policy);
   auto der = crypto::cms_sign(as_bytes(policy_text), crypto::oid_group_token(), commander,
-                              commander_key, intermediates);
+                              commander_key, intermediates, signed_at);
   if (!der) return der;
   if (auto size = check_size(der->size()); !size) return pass_on(size);
   return der;

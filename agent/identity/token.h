@@ -116,10 +116,12 @@ struct TokenCheck {
 [[nodiscard]] Result<void> check_commander(const Permissions& commander, const GroupPolicy& policy);
 
 /// Signs a policy text after parsing it as check_token would; the text's own errors come back.
+/// `signed_at` as crypto::cms_sign takes it.
 [[nodiscard]] Result<Bytes> sign_token(std::string_view policy_text,
                                        const crypto::Certificate& commander,
                                        const crypto::PrivateKey& commander_key,
-                                       const std::vector<crypto::Certificate>& intermediates);
+                                       const std::vector<crypto::Certificate>& intermediates,
+                                       std::optional<WallTime> signed_at = {});
 
 /// The member list (RFC 2093 3.1): who is to be keyed, and where. Its own TOML file, bound to the
 /// token by its hash; it stays with the controller.

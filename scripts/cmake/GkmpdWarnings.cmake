@@ -1,7 +1,4 @@
-# Optimised with assertions on (CMake's own Release turns them off); the sanitizer build is debugged
-# from line numbers, and more of -g would double its size.
-set(CMAKE_C_FLAGS_RELEASE "-O2")
-set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+# The sanitizer build is debugged from line numbers; more of -g would double its size.
 set(CMAKE_C_FLAGS_DEBUG "-O1 -gline-tables-only")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -gline-tables-only")
 

@@ -39,12 +39,13 @@ prepare() {
   mount -n -t sysfs sysfs /sys 2>/dev/null
   if [[ $kind == uml ]]; then
     show_again_below_dev || return
-    mkdir -p /lib/modules && mount -n --bind /usr/lib/uml/modules /lib/modules || return
+    modules=/usr/lib/uml/modules
   fi
   own_directory "$(readlink -f /run)" || return
   mkdir -p -m 1777 /run/tmp /run/lock
   export TMPDIR=/run/tmp
   if [[ $kind != direct ]]; then
+    mkdir -p /lib/modules && mount -n --bind "$modules" /lib/modules || return
     modprobe -a "${needed_modules[@]}" || return
     modprobe -qa "${wanted_modules[@]}"
     echo gkmpd-test >/proc/sys/kernel/hostname
@@ -59,11 +60,17 @@ end_guest() {
   sleep 60
 }
 
-# run_in_guest OUT ERR: runs the command with its outputs copied to two terminal devices. They pass
+# raw DEVICE: a serial line that changes nothing it carries; comes back when all that was written
+# before is out. Other devices are so by themselves.
+raw() {
+  [[ $1 != /dev/ttyS* ]] || stty -F "$1" raw -echo
+}
+
+# run_in_guest OUT ERR: runs the command with its outputs copied to two devices. They pass
 # through pipes, so that the command sees no terminal, as it sees none under ctest.
 run_in_guest() {
   local code tty copiers=() tries
-  for tty in "$1" "$2"; do stty -F "$tty" raw -echo || return; done
+  for tty in "$1" "$2"; do raw "$tty" || return; done
   mkfifo /run/out /run/err
   cat /run/out >"$1" &
   copiers+=($!)
@@ -76,7 +83,7 @@ run_in_guest() {
     kill -0 "${copiers[@]}" 2>/dev/null || break
     sleep 0.1
   done
-  for tty in "$1" "$2"; do stty -F "$tty" raw -echo; done  # returns when all is written out
+  for tty in "$1" "$2"; do raw "$tty"; done
   return "$code"
 }
 
@@ -87,6 +94,6 @@ case $kind in
     prepare && { run_in_guest /dev/ttyS0 /dev/ttyS1; echo $? >"$job/exit"; }
     end_guest ;;
   qemu)
-    prepare && { run_in_guest /dev/ttyS1 /dev/ttyS2; echo $? >"$job/exit"; }
+    prepare && { run_in_guest /dev/vport0p2 /dev/vport0p3; echo $? >"$job/exit"; }
     end_guest ;;
 esac

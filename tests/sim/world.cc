@@ -1,5 +1,6 @@
 #include "tests/sim/world.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -188,6 +189,13 @@ milliseconds World::up_to(milliseconds longest) {
 
 // --- Inputs --------------------------------------------------------------------------------------
 
+void World::arrive(const Delivery& delivery) {
+  if (options_.intruder && is_up(delivery.to)) {
+    options_.intruder(delivery.to, delivery.from, delivery.octets);
+  }
+  receive(delivery.to, delivery.from, delivery.octets);
+}
+
 void World::receive(HostIndex index, const SocketAddress& from, const Bytes& octets) {
   Host& host = *hosts_[index];
   if (!host.endpoint) return;
@@ -334,9 +342,8 @@ void World::send(HostIndex index, protocol::Transmit transmit) {
   note(index, "transmit", transmit.octets);
   for (Delivery& delivery :
        network_.carry(now_, index, host.setup.address, transmit.to, transmit.octets)) {
-    schedule(delivery.at, [this, delivery = std::move(delivery)] {
-      receive(delivery.to, delivery.from, delivery.octets);
-    });
+    const MonoTime at = delivery.at;
+    schedule(at, [this, delivery = std::move(delivery)] { arrive(delivery); });
   }
 }
 
@@ -387,14 +394,22 @@ bool World::is_settled(const GroupPlan& plan, const std::set<HostIndex>& except)
   const auto epoch = endpoint(plan.controller).held_keys(plan.id());
   if (!epoch) return false;
   for (const HostIndex index : plan.entitled) {
-    if (except.contains(index)) continue;
-    if (!was_active(index, plan)) return false;
-    const Host& host = *hosts_[index];
-    const auto installed = host.installed.find(plan.id());
-    if (installed == host.installed.end() || installed->second != epoch->epoch_id) return false;
-    if (plan.senders.contains(index) && !kernels_.protects(index, plan.id())) return false;
+    if (!except.contains(index) && !is_settled_at(index, plan, epoch->epoch_id)) return false;
   }
-  return true;
+  const auto shown = view(plan.controller, plan);
+  return std::ranges::all_of(shown->members, [&](const protocol::MemberView& member) {
+    const HostIndex host = plan.facts.members.at(member.name);
+    return member.state == protocol::MemberState::kKeyed || except.contains(host) ||
+           !plan.entitled.contains(host);
+  });
+}
+
+bool World::is_settled_at(HostIndex index, const GroupPlan& plan, const EpochId& epoch) const {
+  const Host& host = *hosts_[index];
+  const auto installed = host.installed.find(plan.id());
+  return was_active(index, plan) && installed != host.installed.end() &&
+         installed->second == epoch &&
+         (!plan.senders.contains(index) || kernels_.protects(index, plan.id()));
 }
 
 std::vector<Bytes> World::secrets() const {

@@ -43,9 +43,9 @@ struct GroupPlan {
 /// Changes what the rules get to see between an endpoint and the outside: for the canaries, which
 /// have to be noticed.
 struct Tampering {
-  std::function<void(HostIndex, protocol::Transmit&)> transmit;
-  std::function<void(HostIndex, protocol::InstallGroup&)> install;
-  std::function<void(HostIndex, protocol::SaveFloor&)> save;
+  std::function<void(HostIndex, protocol::Transmit&)> transmit = {};
+  std::function<void(HostIndex, protocol::InstallGroup&)> install = {};
+  std::function<void(HostIndex, protocol::SaveFloor&)> save = {};
 };
 
 struct WorldOptions {
@@ -56,6 +56,8 @@ struct WorldOptions {
   /// Wall clocks differ by up to this much, either way.
   seconds clock_error{0};
   Tampering tampering;
+  /// Sees every datagram just before its receiver does, and may inject others.
+  std::function<void(HostIndex to, const SocketAddress& from, const Bytes& octets)> intruder;
 };
 
 class World {
@@ -103,7 +105,7 @@ class World {
   /// True once the host has shown the group as active with the epoch that it holds now.
   [[nodiscard]] bool was_active(HostIndex host, const GroupPlan& plan) const;
   /// Every entitled host but `except` is keyed with the controller's epoch, has heard that the
-  /// group is active, has its SAs, and sends if it is a sender.
+  /// group is active, has its SAs, and sends if it is a sender; and the controller knows it.
   [[nodiscard]] bool is_settled(const GroupPlan& plan,
                                 const std::set<HostIndex>& except = {}) const;
 
@@ -141,6 +143,7 @@ class World {
   [[nodiscard]] Now now_at(const Host& host) const;
   [[nodiscard]] milliseconds up_to(milliseconds longest);
 
+  void arrive(const Delivery& delivery);
   void receive(HostIndex host, const SocketAddress& from, const Bytes& octets);
   void fire_timer(HostIndex host, std::uint64_t timer);
   void after_input(HostIndex host);
@@ -153,6 +156,8 @@ class World {
   void take(HostIndex host, const protocol::Report& report);
   void send(HostIndex host, protocol::Transmit transmit);
   void sweep();
+  [[nodiscard]] bool is_settled_at(HostIndex host, const GroupPlan& plan,
+                                   const EpochId& epoch) const;
   [[nodiscard]] std::vector<Bytes> secrets() const;
   void note(HostIndex host, std::string_view what, ByteView octets);
   void note_spec(HostIndex host, const protocol::InstallGroup& install);

@@ -202,14 +202,16 @@ identity::TrustStore TestPki::trust(WallTime now) {
 
 Bytes TestPki::token(const std::string& policy, const TestHost& commander) {
   const Override override(next_seed());
-  return must(identity::sign_token(policy, commander.certificate, commander.key, {}), "token");
+  return must(identity::sign_token(policy, commander.certificate, commander.key, {}, kNow),
+              "token");
 }
 
 Bytes TestPki::token_of_anything(const std::string& content, const TestHost& signer,
                                  std::string_view content_type) {
   const Override override(next_seed());
-  return must(crypto::cms_sign(as_bytes(content), content_type, signer.certificate, signer.key, {}),
-              "signed content");
+  return must(
+      crypto::cms_sign(as_bytes(content), content_type, signer.certificate, signer.key, {}, kNow),
+      "signed content");
 }
 
 TestGroup TestPki::group(const std::vector<identity::MemberList::Entry>& members,

@@ -132,7 +132,7 @@ TEST(Cms, ChangedContentIsNoticed) {
 TEST(Cms, WhateverIsChangedNothingElseIsRead) {
   const Signed made;
   for (std::size_t i = 0; i < made.der.size(); ++i) {
-    for (const unsigned flip : {0x01U, 0x80U, 0xffU}) {
+    for (const unsigned flip : {0x01U, 0x80U}) {
       Bytes changed = made.der;
       changed[i] = static_cast<std::uint8_t>(changed[i] ^ flip);
       const auto read = cms_verify(changed, oid_group_token());

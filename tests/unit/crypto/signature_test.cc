@@ -141,6 +141,35 @@ TEST(PublicKey, PointsOffTheCurveAreRefused) {
   }
 }
 
+TEST(PublicKey, Ed25519PointsAreOnTheirCurveInTheirOneForm) {
+  const auto is_read = [](const Bytes& point) {
+    Bytes spki = hex("302a300506032b6570032100");
+    append(spki, point);
+    return PublicKey::from_spki(spki).has_value();
+  };
+  // Which small y have an x was computed apart from this code.
+  for (const int y : {0, 1, 3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 19}) {
+    Bytes point(32);
+    point[0] = static_cast<std::uint8_t>(y);
+    EXPECT_TRUE(is_read(point)) << y;
+    point[31] = 0x80;
+    EXPECT_EQ(is_read(point), y != 1) << "x = 0 has no sign; " << y;
+  }
+  for (const int y : {2, 7, 8, 11, 12, 13, 17}) {
+    Bytes point(32);
+    point[0] = static_cast<std::uint8_t>(y);
+    EXPECT_FALSE(is_read(point)) << y;
+  }
+  // y of p, p + 1 and 2^255 - 1 are not reduced.
+  for (const int low : {0xed, 0xee, 0xff}) {
+    Bytes point(32, 0xff);
+    point[0] = static_cast<std::uint8_t>(low);
+    EXPECT_FALSE(is_read(point)) << low;
+    point[31] = 0x7f;
+    EXPECT_FALSE(is_read(point)) << low;
+  }
+}
+
 TEST(PublicKey, OtherFormsAndAlgorithmsAreRefused) {
   const std::string_view others[] = {
       // The generator of P-256, compressed.

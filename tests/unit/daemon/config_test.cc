@@ -109,6 +109,7 @@ TEST(Config, WrongTypesAndValuesAreRefused) {
   bad("socket = \"\"\n", "control.socket");
   bad("socket = \"" + std::string(108, 's') + "\"\n", "control.socket");
   bad("[store]\npath = 7\n", "store.path");
+  bad("[store]\npath = \"a\\u0000b\"\n", "store.path");
   bad("[log]\nlevel = \"loud\"\n", "debug, info, warning, error");
   bad("[limits]\ngroups = \"demo\"\n", "limits.groups");
   bad("[limits]\ngroups = [\"demo\", 7]\n", "limits.groups");

@@ -1,0 +1,234 @@
+// What the kernel shows, read back; and whatever else may stand there or arrive.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+
+#include "tests/unit/xfrm/kernel_messages.h"
+
+namespace gkmpd::xfrm {
+namespace {
+
+using gkmpd::test::attribute;
+using gkmpd::test::operator+;
+using test::demo_group;
+using test::message_of;
+using test::policy_of;
+using test::sa_of;
+using test::shown;
+using test::with;
+
+SaState own_sa() { return sa_of(demo_group(), 0x0a000001); }
+
+Result<std::optional<SaState>> read_sa(const Bytes& payload) {
+  return decode_sa(message_of(XFRM_MSG_NEWSA, payload));
+}
+Result<std::optional<PolicyState>> read_policy(const Bytes& payload) {
+  return decode_policy(message_of(XFRM_MSG_NEWPOLICY, payload));
+}
+
+TEST(DecodeSa, ReadsBackWhatWasEncoded) {
+  for (const std::uint32_t spi : {0x0a000001U, 0x0a000002U}) {
+    const SaState sa = sa_of(demo_group(), spi);
+    const auto read = read_sa(shown(sa));
+    ASSERT_TRUE(read && *read);
+    EXPECT_TRUE((*read)->same_as(sa));
+    EXPECT_EQ((*read)->hard_lifetime_s, 3600U);
+  }
+}
+
+TEST(DecodeSa, IgnoresWhatTheKernelAddsToEverySa) {
+  const auto read = read_sa(shown(own_sa()) + attribute(XFRMA_LASTUSED, Bytes(8)));
+  ASSERT_TRUE(read && *read);
+  EXPECT_TRUE((*read)->same_as(own_sa()));
+}
+
+TEST(DecodeSa, OthersAreNoneOfOurs) {
+  const Bytes ours = shown(own_sa());
+  const std::vector<void (*)(xfrm_usersa_info&)> changes = {
+      [](xfrm_usersa_info& sa) { sa.id.spi = 0; },
+      [](xfrm_usersa_info& sa) { sa.id.proto = IPPROTO_AH; },
+      [](xfrm_usersa_info& sa) { sa.reqid = 0x48000000; },
+      [](xfrm_usersa_info& sa) { sa.family = AF_UNIX; }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto read = read_sa(with<xfrm_usersa_info>(ours, changes[i]));
+    ASSERT_TRUE(read) << i;
+    EXPECT_FALSE(read->has_value()) << i;
+  }
+  for (const std::uint16_t identity : {XFRMA_MARK, XFRMA_IF_ID}) {
+    const auto read = read_sa(ours + attribute(identity, Bytes(8)));
+    ASSERT_TRUE(read);
+    EXPECT_FALSE(read->has_value()) << identity;
+  }
+}
+
+TEST(DecodeSa, WhatDiffersFromOursIsNotRegular) {
+  const Bytes ours = shown(own_sa());
+  const std::vector<void (*)(xfrm_usersa_info&)> changes = {
+      [](xfrm_usersa_info& sa) { sa.mode = XFRM_MODE_TUNNEL; },
+      [](xfrm_usersa_info& sa) { sa.flags = XFRM_STATE_ESN; },
+      [](xfrm_usersa_info& sa) { sa.sel.prefixlen_s = 24; },
+      [](xfrm_usersa_info& sa) { sa.sel.saddr.a4 = 1; },
+      [](xfrm_usersa_info& sa) { sa.sel.prefixlen_d = 8; },
+      [](xfrm_usersa_info& sa) { sa.sel.proto = IPPROTO_UDP; },
+      [](xfrm_usersa_info& sa) { sa.sel.dport_mask = 0xffff; },
+      [](xfrm_usersa_info& sa) { sa.sel.sport_mask = 0xffff; },
+      [](xfrm_usersa_info& sa) { sa.sel.ifindex = 2; },
+      [](xfrm_usersa_info& sa) { sa.lft.hard_packet_limit = 5; },
+      [](xfrm_usersa_info& sa) { sa.lft.soft_use_expires_seconds = 5; }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto read = read_sa(with<xfrm_usersa_info>(ours, changes[i]));
+    ASSERT_TRUE(read && *read) << i;
+    EXPECT_FALSE((*read)->regular) << i;
+    EXPECT_EQ((*read)->id(), own_sa().id()) << i;
+  }
+  for (const std::uint16_t type : {XFRMA_ENCAP, XFRMA_ALG_AUTH_TRUNC, XFRMA_ALG_CRYPT,
+                                   XFRMA_SA_EXTRA_FLAGS, XFRMA_OFFLOAD_DEV}) {
+    const auto read = read_sa(ours + attribute(type, Bytes(80)));
+    ASSERT_TRUE(read && *read);
+    EXPECT_FALSE((*read)->regular) << type;
+  }
+}
+
+TEST(DecodeSa, AnotherAlgorithmIsNotRegular) {
+  constexpr std::size_t kAead = sizeof(xfrm_usersa_info) + sizeof(nlattr);
+  const Bytes ours = shown(own_sa());
+  for (const std::size_t changed : {kAead, kAead + 64, kAead + 68}) {  // name, key and ICV bits
+    Bytes other = ours;
+    other[changed] ^= 0x20;
+    const auto read = read_sa(other);
+    ASSERT_TRUE(read && *read) << changed;
+    EXPECT_FALSE((*read)->regular) << changed;
+    EXPECT_TRUE((*read)->key.empty()) << changed;
+  }
+}
+
+TEST(DecodeSa, AKeyShorterThanItSaysIsRefused) {
+  Bytes torn = shown(own_sa());
+  torn[sizeof(xfrm_usersa_info) + sizeof(nlattr) + 65] = 0x01;  // key bits: 160 + 256
+  const auto read = read_sa(torn);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind, kBadMessage);
+}
+
+TEST(DecodeSa, EveryTruncationIsRefusedOrNotRegular) {
+  const Bytes whole = shown(own_sa());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const Bytes torn(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+    const auto read = read_sa(torn);
+    if (read) {
+      ASSERT_TRUE(read->has_value()) << size;
+      EXPECT_FALSE((*read)->same_as(own_sa())) << size;
+    } else {
+      EXPECT_EQ(read.error().kind, kBadMessage) << size;
+    }
+  }
+  EXPECT_FALSE(decode_sa(message_of(XFRM_MSG_NEWPOLICY, whole)));
+}
+
+TEST(DecodePolicy, ReadsBackWhatWasEncoded) {
+  for (const PolicyState& policy : wanted_state(demo_group()).policies) {
+    const auto read = read_policy(shown(policy));
+    ASSERT_TRUE(read && *read) << policy.id().text();
+    EXPECT_EQ(**read, policy) << policy.id().text();
+    EXPECT_EQ(decode_policy_index(message_of(XFRM_MSG_NEWPOLICY, shown(policy))), policy.index);
+  }
+}
+
+TEST(DecodePolicy, OthersAreNoneOfOurs) {
+  const std::vector<void (*)(xfrm_userpolicy_info&)> changes = {
+      [](xfrm_userpolicy_info& p) { p.index = 0x48000709; },
+      [](xfrm_userpolicy_info& p) { p.index = 0x47000701; },  // no kind of ours
+      [](xfrm_userpolicy_info& p) { p.dir = 2; },
+      [](xfrm_userpolicy_info& p) { p.sel.prefixlen_d = 24; },
+      [](xfrm_userpolicy_info& p) { p.sel.prefixlen_s = 8; },
+      [](xfrm_userpolicy_info& p) { p.sel.ifindex = 3; },
+      [](xfrm_userpolicy_info& p) { p.sel.sport_mask = 0xffff; },
+      [](xfrm_userpolicy_info& p) { p.sel.dport_mask = 0xff00; },
+      [](xfrm_userpolicy_info& p) { p.sel.family = AF_UNIX; }};
+  for (const PolicyKind kind : {PolicyKind::kGuard, PolicyKind::kIn, PolicyKind::kProtect}) {
+    const Bytes ours = shown(policy_of(demo_group(), kind));
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      const auto read = read_policy(with<xfrm_userpolicy_info>(ours, changes[i]));
+      ASSERT_TRUE(read) << i;
+      EXPECT_FALSE(read->has_value()) << i;
+    }
+    EXPECT_FALSE(read_policy(ours + attribute(XFRMA_MARK, Bytes(8)))->has_value());
+    EXPECT_FALSE(read_policy(ours + attribute(XFRMA_IF_ID, Bytes(4)))->has_value());
+    EXPECT_FALSE(
+        read_policy(ours + attribute(XFRMA_POLICY_TYPE, Bytes{XFRM_POLICY_TYPE_SUB, 0, 0, 0, 0, 0}))
+            ->has_value());
+    EXPECT_TRUE(read_policy(ours + attribute(XFRMA_POLICY_TYPE,
+                                             Bytes{XFRM_POLICY_TYPE_MAIN, 0, 0, 0, 0, 0}))
+                    ->has_value());
+  }
+}
+
+TEST(DecodePolicy, WhatDiffersFromOursIsNotRegular) {
+  const std::vector<void (*)(xfrm_userpolicy_info&)> changes = {
+      [](xfrm_userpolicy_info& p) { p.action ^= 1; },
+      [](xfrm_userpolicy_info& p) { p.priority += 1; },
+      [](xfrm_userpolicy_info& p) { p.flags = XFRM_POLICY_LOCALOK; },
+      [](xfrm_userpolicy_info& p) { p.lft.hard_add_expires_seconds = 5; },
+      [](xfrm_userpolicy_info& p) { p.lft.hard_byte_limit = 5; }};
+  for (const PolicyKind kind : {PolicyKind::kGuard, PolicyKind::kIn, PolicyKind::kProtect}) {
+    const Bytes ours = shown(policy_of(demo_group(), kind));
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      const auto read = read_policy(with<xfrm_userpolicy_info>(ours, changes[i]));
+      ASSERT_TRUE(read && *read) << i;
+      EXPECT_FALSE((*read)->regular) << i;
+    }
+  }
+}
+
+TEST(DecodePolicy, AnotherTemplateIsNotRegular) {
+  const std::vector<void (*)(xfrm_user_tmpl&)> changes = {
+      [](xfrm_user_tmpl& t) { t.id.spi = 1; },
+      [](xfrm_user_tmpl& t) { t.id.proto = IPPROTO_AH; },
+      [](xfrm_user_tmpl& t) { t.id.daddr.a4 = 1; },
+      [](xfrm_user_tmpl& t) { t.saddr.a4 = 1; },
+      [](xfrm_user_tmpl& t) { t.family = AF_INET6; },
+      [](xfrm_user_tmpl& t) { t.mode = XFRM_MODE_TUNNEL; },
+      [](xfrm_user_tmpl& t) { t.optional = 1; },
+      [](xfrm_user_tmpl& t) { t.aalgos = 1; },
+      [](xfrm_user_tmpl& t) { t.ealgos = 1; },
+      [](xfrm_user_tmpl& t) { t.calgos = 1; }};
+  constexpr std::size_t kTemplate = sizeof(xfrm_userpolicy_info) + sizeof(nlattr);
+  for (const PolicyKind kind : {PolicyKind::kIn, PolicyKind::kProtect}) {
+    const Bytes ours = shown(policy_of(demo_group(), kind));
+    const Bytes fixed(ours.begin(), ours.begin() + kTemplate);
+    const Bytes rest(ours.begin() + kTemplate, ours.end());
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      const auto read = read_policy(fixed + with<xfrm_user_tmpl>(rest, changes[i]));
+      ASSERT_TRUE(read && *read) << i;
+      EXPECT_FALSE((*read)->regular) << i;
+    }
+    const Bytes none(ours.begin(), ours.begin() + sizeof(xfrm_userpolicy_info));
+    EXPECT_FALSE((*read_policy(none))->regular);
+  }
+  const Bytes guard = shown(policy_of(demo_group(), PolicyKind::kGuard));
+  EXPECT_FALSE((*read_policy(guard + attribute(XFRMA_TMPL, Bytes(64))))->regular);
+  const auto in = policy_of(demo_group(), PolicyKind::kIn);
+  PolicyState narrowed = in;
+  narrowed.reqid = 9;
+  EXPECT_FALSE((*read_policy(shown(narrowed)))->regular);
+}
+
+TEST(DecodePolicy, EveryTruncationIsRefusedOrNotRegular) {
+  const PolicyState protect = policy_of(demo_group(), PolicyKind::kProtect);
+  const Bytes whole = shown(protect);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const Bytes torn(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+    const auto read = read_policy(torn);
+    if (read) {
+      ASSERT_TRUE(read->has_value()) << size;
+      EXPECT_NE(**read, protect) << size;
+    } else {
+      EXPECT_EQ(read.error().kind, kBadMessage) << size;
+    }
+  }
+  EXPECT_FALSE(decode_policy(message_of(XFRM_MSG_NEWSA, whole)));
+  EXPECT_FALSE(decode_policy_index(message_of(XFRM_MSG_NEWPOLICY, Bytes(10))));
+}
+
+}  // namespace
+}  // namespace gkmpd::xfrm

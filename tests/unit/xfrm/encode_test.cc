@@ -1,0 +1,111 @@
+// Every request, octet by octet, against files that a person can read.
+#include "xfrm/encode.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <functional>
+
+#include "netlink/errors.h"
+#include "tests/unit/xfrm/specs.h"
+
+namespace gkmpd::xfrm {
+namespace {
+
+using test::demo_group;
+using test::policy_of;
+using test::sa_of;
+
+/// Hexadecimal digits of a file; blanks, and what follows a '#', are for people.
+std::string golden(const std::string& name) {
+  std::ifstream file(std::string(GKMPD_GOLDEN_DIR) + "/" + name + ".hex");
+  EXPECT_TRUE(file) << name;
+  std::string digits;
+  for (std::string line; std::getline(file, line);) {
+    line.erase(std::min(line.find('#'), line.size()));
+    for (const char c : line)
+      if (c != ' ') digits.push_back(c);
+  }
+  return digits;
+}
+
+constexpr std::uint32_t kSequence = 0x11;
+constexpr std::uint32_t kPort = 0x22;
+
+using EncodeInto = std::function<Result<std::size_t>(netlink::Batch&)>;
+
+void expect_golden_of(const std::string& name, const EncodeInto& encode_into) {
+  netlink::Batch batch;
+  ASSERT_TRUE(encode_into(batch));
+  batch.seal(kSequence, kPort);
+  EXPECT_EQ(to_hex(batch.bytes()), golden(name)) << name;
+}
+
+void expect_golden(const std::string& name, const Operation& operation) {
+  expect_golden_of(name, [&](netlink::Batch& batch) { return encode(batch, operation); });
+}
+
+TEST(Encode, AddSa) {
+  expect_golden("add_sa_outbound", AddSa{sa_of(demo_group(), 0x0a000001)});
+  expect_golden("add_sa_inbound", AddSa{sa_of(demo_group(), 0x0a000002)});
+}
+
+TEST(Encode, DeleteSa) {
+  const SaState sa = sa_of(demo_group(), 0x0a000001);
+  expect_golden("delete_sa", DeleteSa{sa.id(), sa.source});
+}
+
+TEST(Encode, PutPolicies) {
+  expect_golden("new_guard", PutPolicy{policy_of(demo_group(), PolicyKind::kGuard), false});
+  expect_golden("new_in", PutPolicy{policy_of(demo_group(), PolicyKind::kIn), false});
+  expect_golden("new_protect", PutPolicy{policy_of(demo_group(), PolicyKind::kProtect), false});
+}
+
+TEST(Encode, SwitchToTheNextGeneration) {
+  GroupSpec spec = demo_group();
+  spec.senders.push_back(test::sender(0x0a010001, "10.9.0.1", true, 2));
+  spec.active_generation = 2;
+  expect_golden("update_protect", PutPolicy{policy_of(spec, PolicyKind::kProtect), true});
+}
+
+TEST(Encode, ProtectAnyPort) {
+  GroupSpec spec = demo_group();
+  spec.port = 0;
+  expect_golden("new_protect_any_port", PutPolicy{policy_of(spec, PolicyKind::kProtect), false});
+}
+
+TEST(Encode, DeletePolicies) {
+  expect_golden("delete_guard", DeletePolicy{policy_of(demo_group(), PolicyKind::kGuard)});
+  expect_golden("delete_protect", DeletePolicy{policy_of(demo_group(), PolicyKind::kProtect)});
+}
+
+TEST(Encode, GetPolicies) {
+  const PolicyState guard = policy_of(demo_group(), PolicyKind::kGuard);
+  expect_golden_of("get_guard_by_index",
+                   [&](netlink::Batch& batch) { return encode_get_by_index(batch, guard); });
+  expect_golden_of("get_guard_by_selector",
+                   [&](netlink::Batch& batch) { return encode_get_by_selector(batch, guard); });
+}
+
+TEST(Encode, AnotherFamilyOfAddresses) {
+  GroupSpec spec = demo_group();
+  spec.destination = test::ip("ff05::1111");
+  spec.own_source = test::ip("fd09::1");
+  spec.senders.clear();
+  spec.senders.push_back(test::sender(0x0a000001, "fd09::1", true));
+  ASSERT_TRUE(check(spec));
+  expect_golden("add_sa_ipv6", AddSa{sa_of(spec, 0x0a000001)});
+}
+
+TEST(Encode, AFullBatchIsNamed) {
+  netlink::Batch batch(400);
+  const AddSa add{sa_of(demo_group(), 0x0a000001)};
+  EXPECT_EQ(encode(batch, AddSa{add.sa.clone()}), 0U);
+  const auto over = encode(batch, AddSa{add.sa.clone()});
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().kind, netlink::kBatchFull);
+  EXPECT_EQ(batch.size(), 1U);
+}
+
+}  // namespace
+}  // namespace gkmpd::xfrm

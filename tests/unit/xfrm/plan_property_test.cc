@@ -1,0 +1,209 @@
+// Random plans run on a model of the kernel: they end where they should, and no step on the way
+// lets cleartext out or names an outbound SA that is not there.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "tests/unit/xfrm/specs.h"
+#include "xfrm/plan.h"
+
+namespace gkmpd::xfrm {
+namespace {
+
+/// Holds what the kernel holds and refuses what it refuses; on top, refuses what is unsafe.
+class ModelKernel {
+ public:
+  ModelKernel(KernelState state, const KernelState& wanted) : state_(std::move(state)) {
+    if (!wanted.policies.empty()) place_ = wanted.policies.front().destination;
+    guard_stood_ = find(state_, PolicyKind::kGuard, place_) != nullptr;
+  }
+
+  /// What is wrong with the operation; empty if nothing.
+  std::string run(const Operation& operation) {
+    std::string wrong = std::visit([this](const auto& op) { return apply(op); }, operation);
+    if (wrong.empty() && guard_went()) wrong = "guard is gone";
+    return wrong;
+  }
+
+  [[nodiscard]] const KernelState& state() const { return state_; }
+
+ private:
+  [[nodiscard]] static const PolicyState* find(const KernelState& state, PolicyKind kind,
+                                               const IpAddress& destination) {
+    for (const PolicyState& policy : state.policies)
+      if (policy.kind == kind && policy.destination == destination) return &policy;
+    return nullptr;
+  }
+  /// The guard of the wanted place stood once and does not any more.
+  [[nodiscard]] bool guard_went() {
+    const bool stands = find(state_, PolicyKind::kGuard, place_) != nullptr;
+    const bool went = guard_stood_ && !stands;
+    guard_stood_ = stands;
+    return went;
+  }
+  [[nodiscard]] bool covered(const IpAddress& destination) const {
+    const PolicyState* guard = find(state_, PolicyKind::kGuard, destination);
+    const PolicyState* in = find(state_, PolicyKind::kIn, destination);
+    return guard != nullptr && guard->regular && in != nullptr && in->regular;
+  }
+  [[nodiscard]] bool outbound_stands(std::uint32_t reqid) const {
+    return std::ranges::any_of(state_.sas,
+                               [reqid](const SaState& sa) { return sa.reqid == reqid; });
+  }
+
+  std::string apply(const AddSa& op) {
+    for (const SaState& sa : state_.sas)
+      if (sa.spi == op.sa.spi && sa.destination == op.sa.destination) return "EEXIST";
+    if (!covered(op.sa.destination)) return "SA before its guard and in policy";
+    state_.sas.push_back(op.sa.clone());
+    return {};
+  }
+
+  std::string apply(const DeleteSa& op) {
+    const auto found = std::ranges::find_if(state_.sas, [&op](const SaState& sa) {
+      return sa.id() == op.id && sa.source == op.source;
+    });
+    if (found == state_.sas.end()) return "ESRCH";
+    const std::uint32_t reqid = found->reqid;
+    state_.sas.erase(found);
+    for (const PolicyState& policy : state_.policies)
+      if (policy.kind == PolicyKind::kProtect && policy.reqid == reqid && !outbound_stands(reqid))
+        return "a protect policy names the deleted SA";
+    return {};
+  }
+
+  std::string apply(const PutPolicy& op) {
+    if (op.policy.kind == PolicyKind::kProtect) {
+      if (!outbound_stands(op.policy.reqid)) return "protect policy before its SA";
+      if (!covered(op.policy.destination)) return "protect policy before the guard";
+    }
+    const auto same = std::ranges::find_if(state_.policies, [&op](const PolicyState& policy) {
+      return policy.same_selector(op.policy);
+    });
+    if (op.replace) {
+      if (same == state_.policies.end() || same->index != op.policy.index)
+        return "UPDPOLICY of a policy that is not there";
+      *same = op.policy;
+      return {};
+    }
+    if (same != state_.policies.end()) return "EEXIST";
+    for (const PolicyState& policy : state_.policies)
+      if (policy.index == op.policy.index) return "index in use";
+    state_.policies.push_back(op.policy);
+    return {};
+  }
+
+  std::string apply(const DeletePolicy& op) {
+    const auto found = std::ranges::find_if(state_.policies, [&op](const PolicyState& policy) {
+      return policy.id() == op.policy.id();
+    });
+    if (found == state_.policies.end()) return "ENOENT";
+    if (found->kind != PolicyKind::kProtect) {
+      for (const SaState& sa : state_.sas)
+        if (sa.destination == found->destination) return "guard or in policy before the last SA";
+      if (find(state_, PolicyKind::kProtect, found->destination) != nullptr)
+        return "guard or in policy before the protect policy";
+    }
+    state_.policies.erase(found);
+    return {};
+  }
+
+  KernelState state_;
+  IpAddress place_;
+  bool guard_stood_ = false;
+};
+
+class Dice {
+ public:
+  explicit Dice(std::uint64_t seed) : engine_(seed) {}
+  std::uint32_t below(std::uint32_t limit) {
+    return std::uniform_int_distribution<std::uint32_t>(0, limit - 1)(engine_);
+  }
+  bool chance(std::uint32_t one_in) { return below(one_in) == 0; }
+  template <typename T>
+  void shuffle(std::vector<T>& items) {
+    std::ranges::shuffle(items, engine_);
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+/// Few SPIs, sources and generations, so that two specs often clash.
+GroupSpec random_spec(Dice& dice) {
+  GroupSpec spec;
+  spec.group_name = "random";
+  spec.slot = 3;
+  spec.destination = test::ip(dice.chance(8) ? "239.1.1.2" : "239.1.1.1");
+  spec.port = dice.chance(6) ? 0 : 5000;
+  spec.replay_window = dice.chance(8) ? 64 : kDefaultReplayWindow;
+  if (!dice.chance(3)) spec.own_source = test::ip("10.9.0.1");
+  const std::uint32_t count = dice.below(7);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    SenderSa sa = test::sender(0x100 + dice.below(8), "10.9.0.1", false,
+                               static_cast<Generation>(dice.below(3)));
+    sa.outbound = spec.own_source && dice.chance(2);
+    if (!sa.outbound) sa.source = test::ip("10.9.0." + std::to_string(2 + dice.below(3)));
+    if (dice.chance(6)) sa.key = test::counting_key(200);
+    spec.senders.push_back(std::move(sa));
+    if (!check(spec)) spec.senders.pop_back();
+    if (!spec.senders.empty() && spec.senders.back().outbound && !dice.chance(3))
+      spec.active_generation = spec.senders.back().generation;
+  }
+  return spec;
+}
+
+/// What others may have done to ours meanwhile.
+void damage(Dice& dice, KernelState& state) {
+  std::erase_if(state.sas, [&dice](const SaState&) { return dice.chance(5); });
+  std::erase_if(state.policies, [&dice](const PolicyState&) { return dice.chance(5); });
+  for (SaState& sa : state.sas)
+    if (dice.chance(6)) sa.regular = false;
+  for (PolicyState& policy : state.policies)
+    if (dice.chance(6)) policy.regular = false;
+  dice.shuffle(state.policies);
+}
+
+void expect_state(const KernelState& actual, const KernelState& wanted) {
+  ASSERT_EQ(actual.sas.size(), wanted.sas.size());
+  for (const SaState& sa : wanted.sas)
+    EXPECT_TRUE(std::ranges::any_of(actual.sas, [&sa](const SaState& other) {
+      return other.same_as(sa);
+    })) << sa.id().text();
+  ASSERT_EQ(actual.policies.size(), wanted.policies.size());
+  for (const PolicyState& policy : wanted.policies)
+    EXPECT_TRUE(std::ranges::find(actual.policies, policy) != actual.policies.end())
+        << policy.id().text();
+}
+
+void run_once(std::uint64_t seed) {
+  Dice dice(seed);
+  KernelState installed = dice.chance(5) ? KernelState{} : wanted_state(random_spec(dice));
+  const bool damaged = dice.chance(2);
+  if (damaged) damage(dice, installed);
+  const KernelState wanted = dice.chance(6) ? KernelState{} : wanted_state(random_spec(dice));
+
+  ModelKernel kernel(installed.clone(), wanted);
+  std::vector<Stage> stages = plan(installed, wanted);
+  for (Stage& stage : stages) {
+    ASSERT_FALSE(stage.operations.empty());
+    // Within a stage the order must not matter.
+    dice.shuffle(stage.operations);
+    for (const Operation& operation : stage.operations) ASSERT_EQ(kernel.run(operation), "");
+  }
+  expect_state(kernel.state(), wanted);
+  EXPECT_TRUE(plan(kernel.state(), wanted).empty());
+}
+
+TEST(PlanProperty, EveryPlanIsSafeAtEachStepAndEndsAsWanted) {
+  constexpr std::uint64_t kRuns = 20000;
+  for (std::uint64_t seed = 1; seed <= kRuns; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    run_once(seed);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace gkmpd::xfrm

@@ -1,0 +1,168 @@
+// Plans of the situations that have a name.
+#include "xfrm/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/xfrm/specs.h"
+
+namespace gkmpd::xfrm {
+namespace {
+
+using test::demo_group;
+using test::sender;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const char* name_of(PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::kGuard:
+      return "guard";
+    case PolicyKind::kIn:
+      return "in";
+    case PolicyKind::kProtect:
+      return "protect";
+  }
+  return "";
+}
+
+struct Teller {
+  std::string operator()(const AddSa& op) const { return "+sa " + spi(op.sa.spi); }
+  std::string operator()(const DeleteSa& op) const { return "-sa " + spi(op.id.spi_or_index); }
+  std::string operator()(const PutPolicy& op) const {
+    std::string text = std::string(op.replace ? "=" : "+") + name_of(op.policy.kind);
+    if (op.policy.kind == PolicyKind::kProtect)
+      text += " " + std::to_string((op.policy.reqid >> 1) & kMaxGeneration);
+    return text;
+  }
+  std::string operator()(const DeletePolicy& op) const {
+    return std::string("-") + name_of(op.policy.kind);
+  }
+  static std::string spi(std::uint32_t value) { return std::to_string(value & 0xffffff); }
+};
+
+/// One line a stage.
+std::vector<std::string> tell(const std::vector<Stage>& stages) {
+  std::vector<std::string> lines;
+  for (const Stage& stage : stages) {
+    std::string line;
+    for (const Operation& operation : stage.operations)
+      line += (line.empty() ? "" : ", ") + std::visit(Teller{}, operation);
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+std::vector<std::string> plan_between(const KernelState& installed, const GroupSpec& wanted) {
+  EXPECT_TRUE(check(wanted));
+  return tell(plan(installed, wanted_state(wanted)));
+}
+
+TEST(Plan, FromNothing) {
+  EXPECT_THAT(plan_between({}, demo_group()),
+              ElementsAre("+guard, +in", "+sa 2", "+sa 1", "+protect 1"));
+}
+
+TEST(Plan, FromEqualIsEmpty) {
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), demo_group()), IsEmpty());
+}
+
+TEST(Plan, ToNothing) {
+  EXPECT_THAT(tell(plan(wanted_state(demo_group()), {})),
+              ElementsAre("-protect", "-sa 2, -sa 1", "-in, -guard"));
+}
+
+TEST(Plan, ActivationAfterTheDelay) {
+  GroupSpec waiting = demo_group();
+  waiting.active_generation.reset();
+  EXPECT_THAT(plan_between({}, waiting), ElementsAre("+guard, +in", "+sa 2", "+sa 1"));
+  EXPECT_THAT(plan_between(wanted_state(waiting), demo_group()), ElementsAre("+protect 1"));
+}
+
+TEST(Plan, RolloverInThreeSteps) {
+  GroupSpec both = demo_group();
+  both.senders.push_back(sender(0x0a010001, "10.9.0.1", true, 2));
+  both.senders.push_back(sender(0x0a010002, "10.9.0.2", false, 2));
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), both),
+              ElementsAre("+sa 65538", "+sa 65537"));
+
+  GroupSpec switched = test::copy_of(both);
+  switched.active_generation = 2;
+  EXPECT_THAT(plan_between(wanted_state(both), switched), ElementsAre("=protect 2"));
+
+  GroupSpec after = test::copy_of(switched);
+  after.senders.erase(after.senders.begin(), after.senders.begin() + 2);
+  EXPECT_THAT(plan_between(wanted_state(switched), after), ElementsAre("-sa 2, -sa 1"));
+}
+
+TEST(Plan, RolloverInOneStepIsStillInOrder) {
+  GroupSpec next = demo_group();
+  next.senders.clear();
+  next.senders.push_back(sender(0x0a010001, "10.9.0.1", true, 2));
+  next.senders.push_back(sender(0x0a010002, "10.9.0.2", false, 2));
+  next.active_generation = 2;
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), next),
+              ElementsAre("+sa 65538", "+sa 65537", "=protect 2", "-sa 2, -sa 1"));
+}
+
+TEST(Plan, ALostOutboundSaWithdrawsTheProtectPolicyUntilItIsBack) {
+  KernelState installed = wanted_state(demo_group());
+  installed.sas.pop_back();
+  EXPECT_THAT(plan_between(installed, demo_group()),
+              ElementsAre("-protect", "+sa 1", "+protect 1"));
+}
+
+TEST(Plan, AnotherKeyAtTheSamePlaceIsReplaced) {
+  KernelState installed = wanted_state(demo_group());
+  installed.sas[0].key = test::counting_key(77);
+  EXPECT_THAT(plan_between(installed, demo_group()), ElementsAre("-sa 2", "+sa 2"));
+  installed = wanted_state(demo_group());
+  installed.sas[1].key = test::counting_key(77);
+  EXPECT_THAT(plan_between(installed, demo_group()),
+              ElementsAre("-protect", "-sa 1", "+sa 1", "+protect 1"));
+}
+
+TEST(Plan, ATamperedGuardIsPutRightInPlace) {
+  KernelState installed = wanted_state(demo_group());
+  installed.policies[0].regular = false;
+  EXPECT_THAT(plan_between(installed, demo_group()), ElementsAre("=guard"));
+}
+
+TEST(Plan, ALostGuardComesFirst) {
+  KernelState installed = wanted_state(demo_group());
+  installed.policies.erase(installed.policies.begin());
+  installed.sas.erase(installed.sas.begin());
+  EXPECT_THAT(plan_between(installed, demo_group()), ElementsAre("+guard", "+sa 2"));
+}
+
+TEST(Plan, AnotherPortMeansAnotherProtectPolicy) {
+  GroupSpec spec = demo_group();
+  spec.port = 6000;
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), spec),
+              ElementsAre("-protect", "+protect 1"));
+}
+
+TEST(Plan, ANoLongerSendingHostKeepsTheGuard) {
+  GroupSpec spec = demo_group();
+  spec.own_source.reset();
+  spec.active_generation.reset();
+  spec.senders.erase(spec.senders.begin());
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), spec), ElementsAre("-protect", "-sa 1"));
+}
+
+TEST(Plan, AGroupThatMovesIsTakenDownFirst) {
+  GroupSpec moved = demo_group();
+  moved.destination = test::ip("239.1.1.99");
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), moved),
+              ElementsAre("-protect", "-sa 2, -sa 1", "-guard, -in", "+guard, +in", "+sa 2",
+                          "+sa 1", "+protect 1"));
+}
+
+TEST(Plan, NewOutboundSpisAreThoseThatMustBeBurnt) {
+  EXPECT_THAT(new_outbound_spis(plan({}, wanted_state(demo_group()))), ElementsAre(0x0a000001));
+  EXPECT_THAT(new_outbound_spis(plan(wanted_state(demo_group()), wanted_state(demo_group()))),
+              IsEmpty());
+}
+
+}  // namespace
+}  // namespace gkmpd::xfrm
