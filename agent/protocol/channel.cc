@@ -22,7 +22,13 @@ crypto::Nonce nonce_of(const wire::Header& header) {
 
 Channel::Channel(Context& context, wire::SenderRole own_role, const GroupId& group,
                  const ExchangeId& exchange, const SocketAddress& peer)
-    : context_(context), own_role_(own_role), group_(group), exchange_(exchange), peer_(peer) {}
+    : context_(context),
+      own_role_(own_role),
+      group_(group),
+      exchange_(exchange),
+      peer_(peer),
+      held_(own_role == wire::SenderRole::kMember ? context.answered_octets
+                                                  : context.opened_octets) {}
 
 Channel::~Channel() { drop_assembly(); }
 
@@ -94,7 +100,7 @@ Result<std::optional<Bytes>> Channel::assemble(const wire::Datagram& datagram, B
     return std::optional<Bytes>(to_bytes(opened));
   }
   if (assembly_ && assembly_->type != header.type) drop_assembly();
-  if (context_.reassembly_octets + opened.size() > kMaxReassemblyOctets) {
+  if (held_ + opened.size() > kMaxReassemblyOctets) {
     return fail(kReassemblyFull, "too many unfinished messages");
   }
   if (!assembly_) assembly_.emplace(header.type);
@@ -102,9 +108,9 @@ Result<std::optional<Bytes>> Channel::assemble(const wire::Datagram& datagram, B
 
   auto added = assembly_->parts.add(header.fragment_index, header.fragment_count, opened);
   if (!added) return pass_on(added);
-  context_.reassembly_octets -= assembly_octets_;
+  held_ -= assembly_octets_;
   assembly_octets_ = assembly_->parts.octets_held();
-  context_.reassembly_octets += assembly_octets_;
+  held_ += assembly_octets_;
 
   const std::optional<Secret> whole = assembly_->parts.take();
   if (!whole) return std::optional<Bytes>();
@@ -114,7 +120,7 @@ Result<std::optional<Bytes>> Channel::assemble(const wire::Datagram& datagram, B
 }
 
 void Channel::drop_assembly() {
-  context_.reassembly_octets -= assembly_octets_;
+  held_ -= assembly_octets_;
   assembly_octets_ = 0;
   assembly_.reset();
 }

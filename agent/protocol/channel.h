@@ -52,7 +52,7 @@ class Channel {
   void send(std::vector<Bytes> datagrams);
   void resend();
   /// True if `octets` repeat the first datagram of the message received last, to the octet and
-  /// from the same address (profile P25: only such a request is answered from the cache).
+  /// from the same address (profile S25: only such a request is answered from the cache).
   [[nodiscard]] bool repeats_last(const SocketAddress& from, ByteView octets) const;
 
  private:
@@ -73,6 +73,7 @@ class Channel {
   GroupId group_;
   ExchangeId exchange_;
   SocketAddress peer_;
+  std::size_t& held_;  // octets of unfinished messages, ours and our like's
   std::uint32_t sent_number_ = 0;
   std::uint32_t received_number_ = 0;
   std::optional<Assembly> assembly_;

@@ -40,8 +40,9 @@ struct Context {
   Random& random;
   std::map<GroupId, GroupFloor> floors;
   Outbox out;
-  std::uint64_t next_id = 1;          // of saves and installs
-  std::size_t reassembly_octets = 0;  // held by all exchanges
+  std::uint64_t next_id = 1;        // of saves and installs
+  std::size_t answered_octets = 0;  // of unfinished messages, in exchanges that others opened
+  std::size_t opened_octets = 0;    // in those that we opened
 
   [[nodiscard]] const Digest& anchor() const { return config.trust.anchor_key_hash(); }
   [[nodiscard]] NameHash name_hash(std::string_view host) const {

@@ -213,7 +213,7 @@ Result<ControllerExchange::Step> ControllerExchange::negotiate(AwaitNegotiate ne
   auto signature = context_.config.key.sign(
       crypto::SignatureContext::kNegotiate1,
       {negotiate_1_content(th1, create_2_signature, signed_part(header, message))});
-  if (!signature) return pass_on(signature);
+  if (!signature) return failed(signature.error());
   message.signature = std::move(*signature);
   auto sealed = Channel::seal(header, wire::encode_body(message), next.stage.down);
   next.negotiate_1 = std::move(sealed.transcript);

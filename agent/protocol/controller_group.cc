@@ -10,8 +10,8 @@
 namespace gkmpd::protocol {
 namespace {
 
-/// Failures that say nothing of the member itself: it is asked again later.
-bool is_worth_retrying(const Error& error) {
+/// Failures that say nothing of the member itself.
+bool is_of_the_network(const Error& error) {
   return error.kind == kTimeout || error.kind == crypto::kBadShare;
 }
 
@@ -58,6 +58,10 @@ Result<void> ControllerGroup::take_members(const identity::MemberList& list) {
       }
       address = known->second;
     }
+    if (address->family != context_.config.control_unicast.ip.family) {
+      return fail(kAddressFamily, listed.name + " has address " + address->text() +
+                                      ", which is of another family than this host's");
+    }
     members_.push_back({.name = listed.name, .address = *address, .why = {}, .retry_at = {}});
   }
   if (members_.empty()) {
@@ -74,7 +78,7 @@ Result<void> ControllerGroup::plan_epoch() {
   const bool same_version = floor_.tuple.token_version == version;
   const std::uint32_t term = same_version ? floor_.tuple.term : 0;
   if (term == kMax || floor_.tuple.epoch == kMax) {
-    return fail(kNumbersExhausted, "sign a token with a higher version");
+    return fail(kNumbersExhausted, "the group has no numbers left: choose another name for it");
   }
   floor_.tuple = {version, term + 1, rank_, floor_.tuple.epoch + 1};
   floor_.token = {version, token_.hash};
@@ -222,8 +226,12 @@ void ControllerGroup::member_reviewed(Now now, ControllerExchange& exchange) {
     heartbeat_at_ = now.mono;
     // Those who failed as first member have their turn again with all others.
     for (Entry& entry : members_) {
-      if (entry.state == MemberState::kFailed && !entry.refused)
+      if (entry.state != MemberState::kFailed) continue;
+      if (entry.refused) {
+        entry.retry_at = now.mono + kRetryMemberMax;
+      } else {
         entry.state = MemberState::kWaiting;
+      }
     }
   }
   exchange.download(now, live_->epoch());
@@ -258,7 +266,7 @@ void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
   const Error why = exchange.error();
   entry.state = MemberState::kFailed;
   entry.why = why.text();
-  entry.refused = !is_worth_retrying(why);
+  entry.refused = !is_of_the_network(why);
   context_.out.report(
       {Report::Level::kWarning, "member-failed", token_.policy.group, entry.name, why.text()});
   exchanges_.erase(ExchangeId(exchange.id()));
@@ -266,10 +274,11 @@ void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
     try_first_member(now);
     return;
   }
-  if (!entry.refused) {
-    entry.retry_at = now.mono + entry.retry_wait;
-    entry.retry_wait = std::min(entry.retry_wait * 2, kRetryMemberMax);
-  }
+  // A refusal may have been forged by whoever stood in the member's place, or its cause may be
+  // mended: such a member is asked again too, only less often.
+  if (entry.refused) entry.retry_wait = kRetryMemberMax;
+  entry.retry_at = now.mono + entry.retry_wait;
+  entry.retry_wait = std::min(entry.retry_wait * 2, kRetryMemberMax);
   note_decided();
   distribute(now);
 }
@@ -336,13 +345,14 @@ void ControllerGroup::send_heartbeat(Now now) {
   context_.out.transmit(live_->control_multicast(), plain_datagram(header, heartbeat));
 }
 
-bool ControllerGroup::handle_installed(InstallId id, const Result<void>& outcome) {
-  return live_ && live_->handle_installed(id, outcome);
+bool ControllerGroup::handle_installed(Now now, InstallId id, const Result<void>& outcome) {
+  return live_ && live_->handle_installed(now, id, outcome);
 }
 
 std::optional<MonoTime> ControllerGroup::next_timeout() const {
   std::optional<MonoTime> earliest;
-  if (failed_ || (live_ && live_->expired())) return earliest;
+  if (failed_) return earliest;
+  if (live_ && live_->expired()) return live_->next_timeout();
   for (const auto& [id, exchange] : exchanges_) keep_earlier(earliest, exchange->next_timeout());
   if (live_) {
     keep_earlier(earliest, live_->next_timeout());

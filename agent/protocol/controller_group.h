@@ -28,7 +28,7 @@ class ControllerGroup {
                                              const wire::Datagram& datagram, ByteView octets);
   void handle_timeout(Now now);
   bool handle_saved(Now now, SaveId id, const Result<void>& outcome);
-  bool handle_installed(InstallId id, const Result<void>& outcome);
+  bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   [[nodiscard]] GroupView describe() const;
@@ -44,7 +44,7 @@ class ControllerGroup {
     IpAddress address;
     MemberState state = MemberState::kWaiting;
     std::string why;
-    bool refused = false;  // by one side or the other: not asked again
+    bool refused = false;  // by one side or the other: asked again seldom
     std::optional<MonoTime> retry_at;
     milliseconds retry_wait = kRetryMemberFirst;
   };

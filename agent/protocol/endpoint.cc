@@ -82,6 +82,10 @@ class Endpoint::Impl {
     auto group = ControllerGroup::make(context_, command, now);
     if (!group) return pass_on(group);
     const GroupId id = (*group)->token().group_id;
+    if (controlled_.size() >= kMaxGroups) {
+      std::erase_if(controlled_,
+                    [&](const auto& entry) { return entry.first != id && entry.second->over(); });
+    }
     if (auto free = check_free(id, (*group)->token().policy.group); !free) return pass_on(free);
     leave_earlier_control(id, (*group)->control_multicast());
     member_side_.forget(id);
@@ -97,10 +101,10 @@ class Endpoint::Impl {
     }
   }
 
-  void handle_installed(InstallId id, const Result<void>& outcome) {
-    if (member_side_.handle_installed(id, outcome)) return;
+  void handle_installed(Now now, InstallId id, const Result<void>& outcome) {
+    if (member_side_.handle_installed(now, id, outcome)) return;
     for (auto& [group_id, group] : controlled_) {
-      if (group->handle_installed(id, outcome)) return;
+      if (group->handle_installed(now, id, outcome)) return;
     }
   }
 
@@ -204,8 +208,8 @@ Result<GroupId> Endpoint::handle_command(Now now, const CreateGroupCommand& comm
 void Endpoint::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
   impl_->handle_saved(now, id, outcome);
 }
-void Endpoint::handle_installed(Now, InstallId id, const Result<void>& outcome) {
-  impl_->handle_installed(id, outcome);
+void Endpoint::handle_installed(Now now, InstallId id, const Result<void>& outcome) {
+  impl_->handle_installed(now, id, outcome);
 }
 
 std::optional<Transmit> Endpoint::poll_transmit() { return impl_->context().out.next_transmit(); }
@@ -228,7 +232,7 @@ const std::map<std::string_view, std::uint64_t>& Endpoint::counters() const {
 
 std::optional<Endpoint::HeldKeys> Endpoint::held_keys(const GroupId& group) const {
   const Epoch* epoch = impl_->epoch_of(group);
-  if (epoch == nullptr) return std::nullopt;
+  if (epoch == nullptr || epoch->packet.gtek.empty()) return std::nullopt;
   return HeldKeys{epoch->id, epoch->packet.gtek.clone(), epoch->packet.gkek.clone()};
 }
 

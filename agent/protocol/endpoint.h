@@ -36,7 +36,7 @@ struct EndpointConfig {
   std::map<std::string, IpAddress> hosts;
 };
 
-/// Highest values used or seen for a group; survives restarts (profile S5, S20, P34).
+/// Highest values used or seen for a group; survives restarts (profile S5, P34).
 struct GroupFloor {
   identity::TokenMark token;
   EpochTuple tuple;  // highest signed or accepted

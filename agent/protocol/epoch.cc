@@ -1,6 +1,7 @@
 #include "agent/protocol/epoch.h"
 
 #include <algorithm>
+#include <set>
 
 #include "agent/crypto/hash.h"
 #include "agent/protocol/errors.h"
@@ -97,6 +98,26 @@ Result<void> check_exclusions(const Context& context, const EpochCheck& check,
   return {};
 }
 
+/// The commander says who sends; the controller only numbers them.
+Result<void> check_senders(const Context& context, const EpochCheck& check,
+                           const wire::SenderTable& table) {
+  std::set<NameHash> listed;
+  for (const std::string& name : check.token.policy.senders) {
+    listed.insert(context.name_hash(name));
+  }
+  for (const wire::SenderTable::Entry& entry : table.entries) {
+    if (listed.erase(entry.host) == 0) {
+      return fail(kSenderTable, "the sender table has a host twice, or one that the token lacks");
+    }
+    const IpAddress& own = context.config.control_unicast.ip;
+    if (entry.host == context.self.hash &&
+        std::ranges::find(entry.sources, own) == entry.sources.end()) {
+      return fail(kSenderTable, "the sender table gives this host another address than its own");
+    }
+  }
+  return {};
+}
+
 Result<void> check_hashes(const wire::Statement& statement, const wire::DownloadGrpKeys& download) {
   if (crypto::sha256({download.sender_table}) != statement.sender_table_hash ||
       crypto::sha256({download.exclusion_set}) != statement.exclusion_hash ||
@@ -169,6 +190,7 @@ Result<Epoch> check_epoch(const Context& context, const EpochCheck& check,
   if (auto good = check_crl(context, *statement); !good) return pass_on(good);
   if (auto good = check_exclusions(context, check, *exclusions); !good) return pass_on(good);
   if (auto good = check_hashes(*statement, download); !good) return pass_on(good);
+  if (auto good = check_senders(context, check, *senders); !good) return pass_on(good);
 
   if (packet) {
     epoch.packet = packet->clone();

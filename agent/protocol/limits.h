@@ -13,8 +13,9 @@ inline constexpr std::size_t kMaxExchangesPerGroup = 64;
 /// Exchanges a host answers as a member, all groups together.
 inline constexpr std::size_t kMaxMemberExchanges = 64;
 inline constexpr std::size_t kMaxGroups = 256;
-/// Octets of unfinished messages, all exchanges together.
-inline constexpr std::size_t kMaxReassemblyOctets = 256 * 1024;
+/// Octets of unfinished messages: of all exchanges that this host answers, and of all that it
+/// opened, each by itself, so that strangers cannot crowd out our own.
+inline constexpr std::size_t kMaxReassemblyOctets = 128 * 1024;
 /// Reports not yet fetched; other events are bounded by the groups and never dropped.
 inline constexpr std::size_t kMaxQueuedReports = 4096;
 
@@ -28,13 +29,18 @@ inline constexpr int kMaxTransmissions = 16;
 inline constexpr int kMaxFirstMemberTransmissions = 7;
 /// How often the list of possible first members is gone through.
 inline constexpr int kFirstMemberRounds = 4;
-/// A member that did not answer is asked again after this long, doubling up to the maximum.
+/// A member that did not answer is asked again after this long, doubling up to the maximum; one
+/// that refused or was refused, after the maximum.
 inline constexpr milliseconds kRetryMemberFirst{15'000};
 inline constexpr milliseconds kRetryMemberMax{300'000};
 
 /// A member forgets an exchange in which nothing comes, and keeps the answer of a finished one for
 /// retransmissions, this long.
 inline constexpr milliseconds kMemberExchangeLife{60'000};
+
+/// A group that the kernel did not take is tried again after this long, doubling up to the maximum.
+inline constexpr milliseconds kRetryInstallFirst{1000};
+inline constexpr milliseconds kRetryInstallMax{60'000};
 
 /// Heartbeat signatures that a member verifies of one group in a second.
 inline constexpr int kHeartbeatChecksPerSecond = 8;

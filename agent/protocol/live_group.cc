@@ -18,39 +18,51 @@ LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, 
 }
 
 void LiveGroup::handle_timeout(Now now) {
-  if (expired_) return;
-  if (now.mono >= expire_at_) {
+  if (!expired_ && now.mono >= expire_at_) {
     expired_ = true;
     activate_at_.reset();
+    epoch_.packet = {};
     context_->out.report({Report::Level::kWarning, "epoch-expired", token_.policy.group, "",
                           "no traffic until the group is created again"});
     install(now);
-    return;
-  }
-  if (activate_at_ && now.mono >= *activate_at_) {
+  } else if (activate_at_ && now.mono >= *activate_at_) {
     activate_at_.reset();
     active_ = true;
+    install(now);
+  } else if (retry_at_ && now.mono >= *retry_at_) {
     install(now);
   }
 }
 
-bool LiveGroup::handle_installed(InstallId id, const Result<void>& outcome) {
+bool LiveGroup::handle_installed(Now now, InstallId id, const Result<void>& outcome) {
   if (install_ != id) return false;
   install_.reset();
-  installed_ = outcome.has_value();
-  install_error_ = outcome ? "" : outcome.error().text();
-  if (!outcome) {
-    context_->out.count(outcome.error().kind);
-    context_->out.report(
-        {Report::Level::kError, "install-failed", token_.policy.group, "", install_error_});
+  if (outcome) {
+    installed_ = true;
+    install_error_.clear();
+    retry_wait_ = kRetryInstallFirst;
+  } else {
+    install_failed(now, outcome.error());
   }
   return true;
 }
 
+void LiveGroup::install_failed(Now now, const Error& why) {
+  installed_ = false;
+  install_error_ = why.text();
+  retry_at_ = now.mono + retry_wait_;
+  retry_wait_ = std::min(retry_wait_ * 2, kRetryInstallMax);
+  context_->out.count(why.kind);
+  context_->out.report(
+      {Report::Level::kError, "install-failed", token_.policy.group, "", install_error_});
+}
+
 std::optional<MonoTime> LiveGroup::next_timeout() const {
-  if (expired_) return std::nullopt;
-  std::optional<MonoTime> earliest = expire_at_;
-  keep_earlier(earliest, activate_at_);
+  std::optional<MonoTime> earliest = retry_at_;
+  if (!expired_) {
+    keep_earlier(earliest, expire_at_);
+    keep_earlier(earliest, activate_at_);
+  }
   return earliest;
 }
 
@@ -114,13 +126,9 @@ Result<xfrm::GroupSpec> LiveGroup::spec(Now now) const {
 }
 
 void LiveGroup::install(Now now) {
+  retry_at_.reset();
   auto wanted = spec(now);
-  if (!wanted) {
-    installed_ = false;
-    install_error_ = wanted.error().text();
-    context_->out.count(wanted.error().kind);
-    return;
-  }
+  if (!wanted) return install_failed(now, wanted.error());
   install_ = context_->next_id++;
   context_->out.event(InstallGroup{*install_, token_.group_id, epoch_.id, std::move(*wanted)});
 }

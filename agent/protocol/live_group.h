@@ -23,7 +23,7 @@ class LiveGroup {
 
   void handle_timeout(Now now);
   /// True if the install was one of this group's.
-  bool handle_installed(InstallId id, const Result<void>& outcome);
+  bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   /// Fills what operators see of keys and kernel.
@@ -32,6 +32,8 @@ class LiveGroup {
  private:
   [[nodiscard]] Result<xfrm::GroupSpec> spec(Now now) const;
   void install(Now now);
+  /// What the kernel did not take is tried again.
+  void install_failed(Now now, const Error& why);
   [[nodiscard]] xfrm::Generation generation() const;
   [[nodiscard]] bool is_own(const wire::SenderTable::Entry& entry) const;
 
@@ -43,6 +45,8 @@ class LiveGroup {
   bool expired_ = false;
   bool active_ = false;  // the activation delay is over
   std::optional<InstallId> install_;
+  std::optional<MonoTime> retry_at_;
+  milliseconds retry_wait_ = kRetryInstallFirst;
   bool installed_ = false;
   std::string install_error_;
 };

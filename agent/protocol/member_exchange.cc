@@ -172,8 +172,8 @@ Result<MemberExchange::Step> MemberExchange::answer_create(const Incoming& in,
   return Step{std::move(next), std::move(reply)};
 }
 
-/// States 3 and 6. Until the controller's signature holds a failure is a silent drop; afterwards it
-/// is a refusal with a name (profile K6).
+/// States 3 and 6. Until the controller's signature and certificate hold a failure ends the
+/// exchange silently; afterwards it is a refusal with a name (profile K6).
 Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incoming& in,
                                                           const Epoch*) {
   auto& state = std::get<AwaitNegotiate>(state_);
@@ -183,13 +183,9 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
   auto proven = state.controller_key.verify(
       crypto::SignatureContext::kNegotiate1,
       {negotiate_1_content(state.th1, state.create_2_signature, content)}, negotiate.signature);
-  if (!proven) return pass_on(proven);
+  if (!proven) return end_silently(proven.error());
   auto controller = review_host(context_, negotiate.certificates, state.controller_key, now);
-  if (!controller) {
-    context_.out.report({Report::Level::kWarning, "controller-not-trusted", "",
-                         channel_.peer().text(), controller.error().text()});
-    return pass_on(controller);
-  }
+  if (!controller) return end_silently(controller.error());
   if (has_newer_crl(negotiate.crl_numbers, context_.crl_numbers()))
     context_.out.count(kPeerCrlNewer);
 
@@ -262,6 +258,15 @@ Result<MemberExchange::Step> MemberExchange::on_refusal(Now, const Incoming& in,
   context_.out.report({Report::Level::kWarning, "refused-by-controller",
                        std::get<AwaitDownload>(state_).token.policy.group,
                        std::get<AwaitDownload>(state_).controller.name, refusal.error_name});
+  return Step{Done{}, {}, Outcome::kEnded};
+}
+
+/// Nobody but the peer can have sealed what failed, and it is not who it should be: no more work
+/// for it, and not a word.
+MemberExchange::Step MemberExchange::end_silently(const Error& why) {
+  context_.out.count(why.kind);
+  context_.out.report(
+      {Report::Level::kWarning, "controller-not-trusted", "", channel_.peer().text(), why.text()});
   return Step{Done{}, {}, Outcome::kEnded};
 }
 

@@ -112,6 +112,7 @@ class MemberExchange {
   [[nodiscard]] Result<AwaitDownload> review(Now now, const AwaitNegotiate& state,
                                              const wire::Negotiate1& negotiate,
                                              identity::Host controller) const;
+  [[nodiscard]] Step end_silently(const Error& why);
   [[nodiscard]] Step refuse(const Error& why, const Secret& key);
 
   Context& context_;

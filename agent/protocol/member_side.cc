@@ -13,7 +13,7 @@ Result<void> MemberSide::handle_datagram(Now now, const SocketAddress& from,
   const wire::Header& header = datagram.header;
   if (header.type == MessageType::kHeartbeat) return handle_heartbeat(now, datagram, octets);
 
-  const ExchangeKey key{header.group, header.exchange};
+  const ExchangeKey key{header.group, header.exchange, from};
   auto found = exchanges_.find(key);
   if (found == exchanges_.end()) {
     const bool opens = header.type == MessageType::kCreateGrpKeys1 ||
@@ -36,11 +36,11 @@ Result<void> MemberSide::handle_datagram(Now now, const SocketAddress& from,
 }
 
 void MemberSide::save_mark(const ExchangeKey& key, const MemberExchange::Prepared& prepared) {
-  const GroupFloor* held = context_.floor(key.first);
+  const GroupFloor* held = context_.floor(std::get<GroupId>(key));
   GroupFloor floor = held == nullptr ? GroupFloor{} : *held;
   floor.token = {prepared.token.policy.version, prepared.token.hash};
   floor.tuple = prepared.epoch.statement.tuple;
-  const SaveId id = context_.save(key.first, prepared.token.policy.group, floor);
+  const SaveId id = context_.save(std::get<GroupId>(key), prepared.token.policy.group, floor);
   saves_.emplace(id, std::pair{key, floor});
 }
 
@@ -56,15 +56,19 @@ bool MemberSide::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
     exchange->second.abandon({kSaveFailed, outcome.error().text()});
     return true;
   }
-  if (groups_.size() >= kMaxGroups && !groups_.contains(key.first)) {
+  if (groups_.size() >= kMaxGroups) {
+    std::erase_if(groups_, [](const auto& entry) { return entry.second.live.expired(); });
+  }
+  if (groups_.size() >= kMaxGroups && !groups_.contains(std::get<GroupId>(key))) {
     exchange->second.abandon({kTooManyGroups, "this host holds keys of too many groups"});
     return true;
   }
-  if (const GroupFloor* held = context_.floor(key.first); held && held->tuple > floor.tuple) {
+  if (const GroupFloor* held = context_.floor(std::get<GroupId>(key));
+      held && held->tuple > floor.tuple) {
     exchange->second.abandon({kStatementStale, "a later epoch came in meanwhile"});
     return true;
   }
-  context_.floors[key.first] = floor;
+  context_.floors[std::get<GroupId>(key)] = floor;
   commit(now, exchange->second.acknowledge(), exchange->second.peer());
   return true;
 }
@@ -175,9 +179,9 @@ void MemberSide::handle_timeout(Now now) {
   for (auto& [id, group] : groups_) follow(now, group);
 }
 
-bool MemberSide::handle_installed(InstallId id, const Result<void>& outcome) {
+bool MemberSide::handle_installed(Now now, InstallId id, const Result<void>& outcome) {
   return std::ranges::any_of(
-      groups_, [&](auto& entry) { return entry.second.live.handle_installed(id, outcome); });
+      groups_, [&](auto& entry) { return entry.second.live.handle_installed(now, id, outcome); });
 }
 
 std::optional<MonoTime> MemberSide::next_timeout() const {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <map>
-#include <memory>
+#include <tuple>
 
 #include "agent/protocol/live_group.h"
 #include "agent/protocol/member_exchange.h"
@@ -20,7 +20,7 @@ class MemberSide {
   void handle_timeout(Now now);
   /// True if the save was one of ours.
   bool handle_saved(Now now, SaveId id, const Result<void>& outcome);
-  bool handle_installed(InstallId id, const Result<void>& outcome);
+  bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   void describe(std::vector<GroupView>& views) const;
@@ -30,7 +30,8 @@ class MemberSide {
   void forget(const GroupId& group) { groups_.erase(group); }
 
  private:
-  using ExchangeKey = std::pair<GroupId, ExchangeId>;
+  /// With the peer's address: who overheard an id gains nothing by using it first.
+  using ExchangeKey = std::tuple<GroupId, ExchangeId, SocketAddress>;
 
   struct Group {
     identity::Host controller;

@@ -182,6 +182,26 @@ TEST_F(EpochChecks, RevocationListsExclusionsAndTables) {
   EXPECT_EQ(readmitted.error().kind, kExclusions);
 }
 
+TEST_F(EpochChecks, SendersAreThoseOfTheToken) {
+  const auto with = [&](const wire::SenderTable& table) {
+    epoch_->senders = table;
+    return check(download(
+        [&](wire::Statement& s) { s.sender_table_hash = crypto::sha256({wire::encode(table)}); }));
+  };
+  const auto refused = [&](const wire::SenderTable& table) {
+    const auto checked = with(table);
+    return !checked && checked.error().kind == kSenderTable;
+  };
+  const IpAddress address = *IpAddress::parse("10.9.0.1");
+  EXPECT_TRUE(with({0, {}})) << "fewer than listed";
+  EXPECT_TRUE(refused({0, {{member_->self.hash, 1, 1, {address}}}})) << "the token lists a alone";
+  EXPECT_TRUE(refused(
+      {0, {{controller_->self.hash, 1, 1, {address}}, {controller_->self.hash, 2, 1, {address}}}}));
+  token_.policy.senders.push_back("b");
+  EXPECT_TRUE(with({0, {{member_->self.hash, 1, 1, {address}}}}));
+  EXPECT_TRUE(refused({0, {{member_->self.hash, 1, 1, {*IpAddress::parse("10.9.0.9")}}}}));
+}
+
 TEST_F(EpochChecks, KeysMustBeThoseOfTheCommitment) {
   expect_refused([](auto& s) { s.commitment[0] ^= 1; }, keys::kBadCommitment);
   auto none = download();

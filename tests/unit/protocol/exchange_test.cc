@@ -296,6 +296,7 @@ TEST(Exchange, AnEpochEndsAndOnlyBlockingPoliciesStay) {
     EXPECT_TRUE(net.node(name).kernel->senders.empty()) << name;
     EXPECT_FALSE(net.node(name).kernel->active_generation) << name;
     EXPECT_EQ(net.node(name).endpoint->group("demo")->state, GroupState::kExpired) << name;
+    EXPECT_FALSE(net.node(name).endpoint->held_keys(group.id)) << name;
   }
   ASSERT_TRUE(net.create("a", group)) << "an ended group can be created again";
   expect_same_keys(net, group.id, {"a", "b"});
@@ -311,6 +312,31 @@ TEST(Exchange, AKernelThatRefusesIsReportedWithItsReason) {
   EXPECT_FALSE(view->installed);
   EXPECT_EQ(view->install_error, "xfrm.no-algorithm: load module esp4");
   EXPECT_TRUE(net.node("b").reported("install-failed"));
+
+  // What passes is tried again, without the operator.
+  net.node("b").install_outcome = {};
+  net.pass(seconds(10));
+  EXPECT_TRUE(net.node("b").endpoint->group("demo")->installed);
+  EXPECT_EQ(net.node("b").endpoint->group("demo")->install_error, "");
+}
+
+TEST(Exchange, AMemberThatRefusedIsAskedAgainLater) {
+  TestNet net;
+  net.add_controller("a");
+  net.add("b");
+  net.add("c");
+  net.node("c").save_outcome = fail("store.write-failed", "disk full");
+  PolicyOptions options;
+  options.rekey_interval_s = 7200;
+  const TestGroup group = net.group(options);
+  ASSERT_TRUE(net.create("a", group));
+  net.pass(seconds(200));
+  EXPECT_FALSE(net.node("c").endpoint->held_keys(group.id));
+  const auto refusals = net.node("a").count(protocol::kRefusedByPeer);
+  EXPECT_EQ(refusals, 1U);
+  net.node("c").save_outcome = {};
+  net.pass(protocol::kRetryMemberMax);
+  expect_same_keys(net, group.id, {"a", "b", "c"});
 }
 
 }  // namespace

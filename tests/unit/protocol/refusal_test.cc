@@ -248,6 +248,10 @@ TEST(Command, WantsMembersAndTheirAddresses) {
   const auto alone = net.create("a", net.group());
   ASSERT_FALSE(alone);
   EXPECT_EQ(alone.error().kind, protocol::kNoMembers);
+  const auto other = net.create(
+      "a", net.pki.group({{"a", std::nullopt}, {"b", *IpAddress::parse("2001:db8::1")}}));
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().kind, protocol::kAddressFamily);
   const auto lost = net.create("a", net.pki.group({{"a", std::nullopt}, {"b", std::nullopt}}));
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().kind, protocol::kNoAddress);
