@@ -69,8 +69,7 @@ Result<void> check_sound(const Database& database) {
   const std::string verdict = *row ? statement.text(0) : "no verdict";
   if (verdict == "ok") return {};
   return fail(kOpenFailed, database.path() + " is damaged (" + verdict +
-                               "): restore a copy, or move it away, and this host joins its "
-                               "groups as a newcomer");
+                               "): move it away, and this host joins its groups as a newcomer");
 }
 
 Result<void> make_tables(Database& database) {

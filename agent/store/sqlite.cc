@@ -14,8 +14,8 @@ const char* advice(int code) {
   switch (code & 0xff) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      return "the file is damaged or is no state of this agent: restore a copy, or move it away, "
-             "and this host joins its groups as a newcomer";
+      return "the file is damaged or is no state of this agent: move it away, and this host joins "
+             "its groups as a newcomer";
     case SQLITE_FULL:
     case SQLITE_IOERR:
       return "check that the disk is neither full nor failing, then start again";

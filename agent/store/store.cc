@@ -27,8 +27,8 @@ bool read_number(const Statement& row, int column, T& out) {
 
 tl::unexpected<Error> damaged(const Database& database, const char* what) {
   return fail(kReadFailed, database.path() + " holds " + what +
-                               " that cannot be: restore a copy of it, or move it away, and this "
-                               "host joins its groups as a newcomer");
+                               " that cannot be: move it away, and this host joins its groups as a "
+                               "newcomer");
 }
 
 bool read_floor(const Statement& row, GroupId& group, Floor& floor) {
