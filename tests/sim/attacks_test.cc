@@ -86,9 +86,9 @@ TEST(SimAttacks, OldHeartbeatsDoNotHideASilentController) {
     const GroupPlan plan = scene.plan();
     scene.key(plan);
     world.run_for(seconds(3));
+    const std::vector<WireRules::Sent> sent = world.wire().sent();
     world.network().mute_multicast(0);
     world.run_for(milliseconds(4 * plan.policy.heartbeat_interval_ms));
-    const std::vector<WireRules::Sent> sent = world.wire().sent();
     for (HostIndex host = 1; host < world.size(); ++host) {
       ASSERT_EQ(scene.state(host, plan), protocol::GroupState::kSilent);
       for (const WireRules::Sent& old : sent) {
