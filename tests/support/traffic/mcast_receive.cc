@@ -47,8 +47,8 @@ struct Sender {
 
 struct Totals {
   std::uint64_t received = 0;
-  std::uint64_t alien = 0;  // not a test's datagrams, or changed on their way
-  std::uint32_t dropped = 0;
+  std::uint64_t alien = 0;    // not a test's datagrams, or changed on their way
+  std::uint32_t dropped = 0;  // kept from this socket by the kernel: no room, or no ESP around it
   std::map<std::uint32_t, Sender> senders;
 };
 
