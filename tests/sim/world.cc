@@ -96,6 +96,7 @@ void World::start(HostIndex index) {
   }
   host.endpoint.emplace(std::move(*endpoint));
   network_.attach(index, host.setup.address);
+  for (const auto& [group, floor] : host.disk) keys_.on_saved(index, group, floor);
   note(index, "start", {});
 }
 
@@ -261,8 +262,7 @@ void World::take(HostIndex index, protocol::SaveFloor save) {
   Host& host = *hosts_[index];
   ++host.effects.saves;
   if (options_.tampering.save) options_.tampering.save(index, save);
-  const auto held = host.disk.find(save.group);
-  keys_.on_save_wanted(now_, index, save, held == host.disk.end() ? nullptr : &held->second);
+  keys_.on_save_wanted(now_, index, save);
   note(index, "save " + save.floor.tuple.text(), save.group);
 
   const MonoTime written_at = std::max(now_, host.store_free_at) + up_to(options_.store_delay);
@@ -288,7 +288,7 @@ void World::write(HostIndex index, const protocol::SaveFloor& save) {
            [this, index, incarnation = host.incarnation, save, outcome = std::move(outcome)] {
              Host& there = *hosts_[index];
              if (there.incarnation != incarnation) return;
-             if (outcome) keys_.on_saved(index, save);
+             if (outcome) keys_.on_saved(index, save.group, save.floor);
              there.endpoint->handle_saved(now_at(there), save.id, outcome);
              note(index, "saved", {});
              after_input(index);
