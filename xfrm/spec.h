@@ -64,7 +64,6 @@ struct GroupSpec {
   std::string group_name;  // for messages only
   GroupSlot slot = 0;
   IpAddress destination;  // the group's multicast data address
-  std::string interface;  // data interface, for messages and explain
   std::uint8_t ip_protocol = 17;
   std::uint16_t port = 0;  // destination port of the protect policy; 0 is "any"
   EspSuite suite = EspSuite::kAesGcm128;

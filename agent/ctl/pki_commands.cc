@@ -6,6 +6,7 @@
 
 #include "agent/ctl/pki_manager.h"
 #include "agent/ctl/pki_show.h"
+#include "agent/daemon/files.h"
 #include "agent/identity/names.h"
 
 namespace gkmpd::ctl {
@@ -71,7 +72,7 @@ Result<void> csr(const Options& options) {
 
 Result<IssueOrder> order_from(const Options& options) {
   IssueOrder order;
-  auto request = read_file(options.file, kMaxShown);
+  auto request = daemon::read_text_file(options.file, kMaxShown);
   if (!request) return pass_on(request);
   order.request_pem = std::move(*request);
   order.confirmed_fingerprint = options.fingerprint;
@@ -110,7 +111,7 @@ Result<void> revoke(const Options& options) {
   auto manager = SecurityManager::open(options.directory);
   if (!manager) return pass_on(manager);
   if (!options.file.empty()) {
-    auto pem = read_file(options.file, kMaxShown);
+    auto pem = daemon::read_text_file(options.file, kMaxShown);
     if (!pem) return pass_on(pem);
     auto certificate = crypto::Certificate::from_pem(*pem);
     if (!certificate) return pass_on(certificate);
@@ -141,7 +142,7 @@ Result<void> crl(const Options& options) {
 }
 
 Result<void> show(const Options& options) {
-  auto pem = read_file(options.file, kMaxShown);
+  auto pem = daemon::read_text_file(options.file, kMaxShown);
   if (!pem) return pass_on(pem);
   auto text = describe(*pem);
   if (!text) return pass_on(text);

@@ -52,19 +52,6 @@ bool write_all(int fd, ByteView content) {
   return true;
 }
 
-/// Fills `out` from the file's start; the number of octets read, or -1.
-ssize_t read_all(int fd, std::span<std::uint8_t> out) {
-  std::size_t size = 0;
-  while (size < out.size()) {
-    const ssize_t more = read(fd, out.data() + size, out.size() - size);
-    if (more < 0 && errno == EINTR) continue;
-    if (more < 0) return -1;
-    if (more == 0) break;
-    size += static_cast<std::size_t>(more);
-  }
-  return static_cast<ssize_t>(size);
-}
-
 /// Makes `path`, which must not exist, with `content`; takes it away again if that fails.
 Result<void> make_file(const std::string& path, ByteView content, mode_t mode) {
   const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
@@ -91,33 +78,6 @@ Result<void> put_file(const std::string& path, ByteView content, mode_t mode, Ov
 }
 
 }  // namespace
-
-Result<std::string> read_file(const std::string& path, std::size_t most) {
-  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat status{};
-  if (fd.get() < 0 || fstat(fd.get(), &status) != 0) {
-    return failed(kFileUnreadable, "read", path);
-  }
-  if (status.st_size > static_cast<off_t>(most)) {
-    return fail(kFileUnreadable, path + " is larger than " + std::to_string(most) +
-                                     " octets; is it the right file?");
-  }
-  std::string content(most, '\0');
-  auto* octets = reinterpret_cast<std::uint8_t*>(content.data());
-  const ssize_t size = read_all(fd.get(), {octets, content.size()});
-  if (size < 0) return failed(kFileUnreadable, "read", path);
-  content.resize(static_cast<std::size_t>(size));
-  return content;
-}
-
-Result<Secret> read_private_file(const std::string& path) {
-  const FileDescriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (fd.get() < 0) return failed(kFileUnreadable, "read", path);
-  Secret buffer(kMaxPrivateFile);
-  const ssize_t size = read_all(fd.get(), buffer.expose_for_writing());
-  if (size < 0) return failed(kFileUnreadable, "read", path);
-  return Secret::copy_of(buffer.expose().first(static_cast<std::size_t>(size)));
-}
 
 Result<void> check_writable(const std::string& path, Overwrite overwrite) {
   if (overwrite == Overwrite::kNever && access(path.c_str(), F_OK) == 0) return exists(path);
@@ -149,9 +109,9 @@ Result<void> append_line(const std::string& path, const std::string& line) {
 
 Result<DirectoryLock> DirectoryLock::take(const std::string& directory) {
   FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0) return failed(kFileUnreadable, "open directory", directory);
+  if (fd.get() < 0) return failed(kFileUnwritable, "open directory", directory);
   while (flock(fd.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return failed(kFileUnreadable, "lock directory", directory);
+    if (errno != EINTR) return failed(kFileUnwritable, "lock directory", directory);
   }
   return DirectoryLock(fd.release());
 }

@@ -1,4 +1,4 @@
-// Files that the security manager and the commander read and make.
+// Files that the security manager and the commander make; reading is in agent/daemon/files.h.
 #pragma once
 
 #include <string>
@@ -9,17 +9,11 @@
 
 namespace gkmpd::ctl {
 
-inline constexpr ErrorKind kFileUnreadable{"file.unreadable"};
 inline constexpr ErrorKind kFileUnwritable{"file.unwritable"};
 inline constexpr ErrorKind kFileExists{"file.exists"};
 
 /// Whether a file that exists may be replaced (`--force`).
 enum class Overwrite { kNever, kAllowed };
-
-/// A whole file of at most `most` octets. `file.unreadable`.
-[[nodiscard]] Result<std::string> read_file(const std::string& path, std::size_t most);
-/// The same for a private key; copies on the way are wiped.
-[[nodiscard]] Result<Secret> read_private_file(const std::string& path);
 
 /// `file.exists` if `path` exists and may not be replaced: asked before anything is made.
 [[nodiscard]] Result<void> check_writable(const std::string& path, Overwrite overwrite);

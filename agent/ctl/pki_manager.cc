@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/crypto/hash.h"
+#include "agent/daemon/files.h"
 #include "agent/identity/trust.h"
 
 namespace gkmpd::ctl {
@@ -97,11 +98,11 @@ Result<SecurityManager> SecurityManager::make(const std::string& directory, cons
 Result<SecurityManager> SecurityManager::open(const std::string& directory) {
   auto lock = DirectoryLock::take(directory);
   if (!lock) return pass_on(lock);
-  auto anchor_pem = read_file(anchor_path(directory), kMaxPem);
+  auto anchor_pem = daemon::read_text_file(anchor_path(directory), kMaxPem);
   if (!anchor_pem) return pass_on(anchor_pem);
   auto anchor = crypto::Certificate::from_pem(*anchor_pem);
   if (!anchor) return pass_on(anchor);
-  auto key_pem = read_private_file(key_path(directory));
+  auto key_pem = daemon::read_key_file(key_path(directory));
   if (!key_pem) return pass_on(key_pem);
   auto key = crypto::PrivateKey::from_pem(*key_pem);
   if (!key) return pass_on(key);

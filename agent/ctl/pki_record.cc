@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/ctl/pki_files.h"
+#include "agent/daemon/files.h"
 
 namespace gkmpd::ctl {
 namespace {
@@ -51,7 +52,7 @@ IssuedCertificate issued_from(const Json& line) {
 }  // namespace
 
 Result<Record> Record::load(const std::string& path) {
-  auto text = read_file(path, kMaxRecord);
+  auto text = daemon::read_text_file(path, kMaxRecord);
   if (!text) return pass_on(text);
   Record record(path);
   std::size_t number = 0;

@@ -78,6 +78,7 @@ std::string group_text(const Json& group) {
   line("state", "state");
   line("why", "why");
   line("controller", "controller");
+  line("controller at", "controller_address");
   line("epoch", "tuple");
   line("epoch id", "epoch_id");
   line("data address", "data_address");

@@ -8,6 +8,7 @@
 #include "agent/ctl/pki_commands.h"
 #include "agent/ctl/pki_files.h"
 #include "agent/ctl/pki_show.h"
+#include "agent/daemon/files.h"
 #include "agent/identity/errors.h"
 #include "agent/identity/token.h"
 #include "agent/identity/toml_reader.h"
@@ -37,11 +38,12 @@ struct Signer {
 };
 
 Result<Signer> read_signer(const Options& options) {
-  auto pem = read_file(options.certificate, identity::kMaxChain * 4 * crypto::kMaxCertificateSize);
+  auto pem = daemon::read_text_file(options.certificate,
+                                    identity::kMaxChain * 4 * crypto::kMaxCertificateSize);
   if (!pem) return pass_on(pem);
   auto chain = crypto::Certificate::all_from_pem(*pem);
   if (!chain) return pass_on(chain);
-  auto key_pem = read_private_file(options.key);
+  auto key_pem = daemon::read_key_file(options.key);
   if (!key_pem) return pass_on(key_pem);
   auto key = crypto::PrivateKey::from_pem(*key_pem);
   if (!key) return pass_on(key);
@@ -77,9 +79,9 @@ Result<void> check_signer(const crypto::Certificate& signer, const identity::Gro
 Result<void> sign(const Options& options) {
   const Overwrite overwrite = options.force ? Overwrite::kAllowed : Overwrite::kNever;
   if (auto writable = check_writable(options.out, overwrite); !writable) return writable;
-  auto policy_file = read_file(options.policy, identity::kMaxPolicySize);
+  auto policy_file = daemon::read_text_file(options.policy, identity::kMaxPolicySize);
   if (!policy_file) return pass_on(policy_file);
-  auto members = read_file(options.members, identity::kMaxMemberListSize);
+  auto members = daemon::read_text_file(options.members, identity::kMaxMemberListSize);
   if (!members) return pass_on(members);
   auto text = bind_members(*policy_file, *members);
   if (!text) return pass_on(text);
@@ -104,13 +106,13 @@ Result<void> sign(const Options& options) {
 }
 
 Result<identity::TrustStore> read_trust(const Options& options, WallTime now) {
-  auto anchor_pem = read_file(options.anchor, 4 * crypto::kMaxCertificateSize);
+  auto anchor_pem = daemon::read_text_file(options.anchor, 4 * crypto::kMaxCertificateSize);
   if (!anchor_pem) return pass_on(anchor_pem);
   auto anchor = crypto::Certificate::from_pem(*anchor_pem);
   if (!anchor) return pass_on(anchor);
   auto trust = identity::TrustStore::make(std::move(*anchor));
   if (!trust) return trust;
-  auto list_pem = read_file(options.crl, 2 * crypto::kMaxCrlSize);
+  auto list_pem = daemon::read_text_file(options.crl, 2 * crypto::kMaxCrlSize);
   if (!list_pem) return pass_on(list_pem);
   auto list = crypto::Crl::from_pem(*list_pem);
   if (!list) return pass_on(list);
@@ -122,7 +124,7 @@ Result<void> show(const Options& options) {
   const WallTime now = wall_clock();
   auto trust = read_trust(options, now);
   if (!trust) return pass_on(trust);
-  auto der = read_file(options.file, identity::kMaxTokenSize);
+  auto der = daemon::read_text_file(options.file, identity::kMaxTokenSize);
   if (!der) return pass_on(der);
   auto token = identity::check_token(as_bytes(*der), {.trust = &*trust, .now = now});
   if (!token) return pass_on(token);

@@ -153,13 +153,6 @@ void Agent::perform(protocol::InstallGroup event) {
 
 void Agent::perform(const protocol::JoinControl& event) {
   const auto& address = event.control_multicast;
-  if (address.port != config_.control.port) {
-    counters_.count(kControlPortDiffers);
-    return report({Report::Level::kError, std::string(kControlPortDiffers.name()), "", "",
-                   fmt::format("the group's control port is {}, this agent listens at {}; set "
-                               "control.port alike on every host of the group",
-                               address.port, config_.control.port)});
-  }
   auto joined = udp_.join(address.ip);
   if (!joined) {
     return report({Report::Level::kError, "control-not-joined", "", "", joined.error().text()});
@@ -216,6 +209,7 @@ std::string Agent::create_group(const CreateGroupRequest& request) {
   auto created = endpoint_.handle_command(now(), {request.token, request.members});
   drain();
   if (!created) {
+    counters_.count(created.error().kind);
     report({Report::Level::kWarning, "command-refused", "", "", created.error().text()});
     return encode_refusal(created.error());
   }

@@ -109,7 +109,7 @@ class Reader {
     for (const auto& text : section.texts(key)) {
       auto prefix = identity::parse_prefix(text);
       if (!prefix) {
-        section.refuse(key, fmt::format("holds \"{}\": {}", text, prefix.error().text()));
+        section.refuse(key, fmt::format("holds \"{}\": {}", text, prefix.error().detail));
         return {};
       }
       out.push_back(*prefix);

@@ -20,7 +20,6 @@ inline constexpr ErrorKind kNoInterface{"daemon.no-interface"};
 inline constexpr ErrorKind kAddressNotOnInterface{"daemon.address-not-on-interface"};
 inline constexpr ErrorKind kSocketFailed{"daemon.socket-failed"};
 inline constexpr ErrorKind kEventLoop{"daemon.event-loop"};
-inline constexpr ErrorKind kControlPortDiffers{"daemon.control-port-differs"};
 inline constexpr ErrorKind kOutboundBurnt{"daemon.outbound-burnt"};
 
 // Datagrams that go no further, counted.

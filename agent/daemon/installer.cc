@@ -96,12 +96,8 @@ void drop_outbound(xfrm::GroupSpec& spec, std::uint32_t spi) {
   std::erase_if(spec.senders, is_it);
 }
 
-Installer::Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place,
-                     std::string interface)
-    : kernel_(std::move(kernel)),
-      store_(store),
-      place_(std::move(place)),
-      interface_(std::move(interface)) {}
+Installer::Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place)
+    : kernel_(std::move(kernel)), store_(store), place_(std::move(place)) {}
 
 Result<std::vector<xfrm::ObjectId>> Installer::record_of(const GroupId* group) {
   auto records = store_.kernel_records();
@@ -207,7 +203,6 @@ Result<void> Installer::install(protocol::InstallGroup wanted) {
   auto slot = store_.slot_of(wanted.group, xfrm::kMaxSlot);
   if (!slot) return pass_on(slot);
   wanted.spec.slot = *slot;
-  wanted.spec.interface = interface_;
   auto checked = xfrm::check(wanted.spec);
   if (!checked) return checked;
 

@@ -44,7 +44,7 @@ void drop_outbound(xfrm::GroupSpec& spec, std::uint32_t spi);
 
 class Installer {
  public:
-  Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place, std::string interface);
+  Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place);
 
   struct Leftovers {
     std::size_t removed = 0;    // taken out of the kernel
@@ -84,7 +84,6 @@ class Installer {
   xfrm::Kernel kernel_;
   store::Store& store_;
   KernelPlace place_;
-  std::string interface_;
   /// Burnt by this run for an installation that certainly did not come to it: still free.
   std::set<Outbound> unused_;
 };

@@ -36,8 +36,6 @@ class Log {
   /// standard error for that record.
   void write(const protocol::Report& report) const;
 
-  void set_level(LogLevel least) { least_ = least; }
-
  private:
   LogLevel least_;
   Sink sink_;

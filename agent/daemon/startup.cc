@@ -107,7 +107,7 @@ Result<Prepared> prepare(const Config& config, const Reporter& report) {
   if (!place) return pass_on(place);
   auto kernel = xfrm::Kernel::open();
   if (!kernel) return pass_on(kernel);
-  Installer installer(*std::move(kernel), *store, *std::move(place), config.interface);
+  Installer installer(*std::move(kernel), *store, *std::move(place));
   auto cleared = clear_leftovers(installer, report);
   if (!cleared) return pass_on(cleared);
   return Prepared{std::move(store), std::move(installer), *std::move(credentials),

@@ -56,7 +56,8 @@ class ControllerExchange {
   [[nodiscard]] Flow flow() const { return flow_; }
   [[nodiscard]] const Candidate& member() const { return member_; }
   [[nodiscard]] const ExchangeId& id() const { return channel_.exchange(); }
-  [[nodiscard]] const Error& error() const { return error_; }
+  /// Set after kFailed.
+  [[nodiscard]] const Error& error() const { return *error_; }
 
  private:
   struct Shares {
@@ -142,7 +143,7 @@ class ControllerExchange {
   Channel channel_;
   RetransmitTimer timer_;
   State state_;
-  Error error_{ErrorKind("protocol.none"), {}};
+  std::optional<Error> error_;
 };
 
 }  // namespace gkmpd::protocol

@@ -363,7 +363,7 @@ GroupView ControllerGroup::describe() const {
     view.name = token_.policy.group;
     view.data_address = token_.policy.address;
     view.data_port = token_.policy.port;
-    view.control_multicast = {token_.policy.control_address, token_.policy.control_port};
+    view.control_multicast = control_multicast();
   }
   view.role = GroupRole::kController;
   view.controller = context_.self.name;

@@ -32,7 +32,11 @@ class ControllerGroup {
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   [[nodiscard]] GroupView describe() const;
+  [[nodiscard]] const LiveGroup* live() const { return live_ ? &*live_ : nullptr; }
   [[nodiscard]] const Epoch* epoch() const { return live_ ? &live_->epoch() : nullptr; }
+  [[nodiscard]] SocketAddress control_multicast() const {
+    return {token_.policy.control_address, token_.policy.control_port};
+  }
 
  private:
   struct Entry {

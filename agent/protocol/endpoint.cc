@@ -83,6 +83,7 @@ class Endpoint::Impl {
     if (!group) return pass_on(group);
     const GroupId id = (*group)->token().group_id;
     if (auto free = check_free(id, (*group)->token().policy.group); !free) return pass_on(free);
+    leave_earlier_control(id, (*group)->control_multicast());
     member_side_.forget(id);
     (*group)->begin();
     controlled_[id] = std::move(*group);
@@ -146,6 +147,16 @@ class Endpoint::Impl {
   /// A group that we controlled once, and that another controller has keyed us for since.
   [[nodiscard]] bool is_superseded(const GroupId& id, const ControllerGroup& group) const {
     return group.over() && member_side_.epoch_of(id) != nullptr;
+  }
+
+  /// What stands of the group from an earlier epoch may have been heard on another address.
+  void leave_earlier_control(const GroupId& id, const SocketAddress& now_on) {
+    const auto controlled = controlled_.find(id);
+    const LiveGroup* live = controlled == controlled_.end() ? nullptr : controlled->second->live();
+    if (live == nullptr) live = member_side_.live_group(id);
+    if (live != nullptr && live->control_multicast() != now_on) {
+      context_.out.event(LeaveControl{id, live->control_multicast()});
+    }
   }
 
   [[nodiscard]] Result<void> check_free(const GroupId& id, const std::string& name) const {

@@ -84,7 +84,7 @@ struct LeaveControl {
 struct Report {
   enum class Level { kDebug, kInfo, kWarning, kError };
   Level level = Level::kInfo;
-  /// Stable name of what happened: "member-keyed", "exchange-started", "refused", ...
+  /// Stable name of what happened: "member-keyed", "member-failed", "refused", ...
   std::string what;
   std::string group;  // name, empty if none
   std::string peer;   // host name or address, empty if none

@@ -4,7 +4,6 @@
 
 #include "agent/crypto/agreement.h"
 #include "agent/crypto/hash.h"
-#include "agent/identity/errors.h"
 #include "agent/protocol/errors.h"
 #include "agent/protocol/review.h"
 
@@ -243,12 +242,6 @@ Result<MemberExchange::Step> MemberExchange::on_download(Now now, const Incoming
                                                          const Epoch* held) {
   auto& state = std::get<AwaitDownload>(state_);
   const auto& download = std::get<wire::DownloadGrpKeys>(in.message);
-  // A revocation may have come in since state 3 or 6 (profile S20).
-  const crypto::Crl* crl = context_.config.trust.crl();
-  if (crl != nullptr && crl->revokes(state.controller.certificate)) {
-    return refuse({identity::kRevoked, state.controller.name + " has been revoked"},
-                  state.keys.skek.up);
-  }
   auto epoch = check_epoch(context_, {state.token, state.controller, state.rank, held}, download,
                            state.packet, state.keys.skek.down, now);
   if (!epoch) return refuse(epoch.error(), state.keys.skek.up);

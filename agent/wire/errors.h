@@ -22,6 +22,5 @@ inline constexpr ErrorKind kItemOrder{"wire.item-order"};
 inline constexpr ErrorKind kMissingItem{"wire.missing-item"};
 inline constexpr ErrorKind kUnexpectedItem{"wire.unexpected-item"};
 inline constexpr ErrorKind kBadValue{"wire.bad-value"};
-inline constexpr ErrorKind kReassemblyFull{"wire.reassembly-full"};
 
 }  // namespace gkmpd::wire

@@ -37,7 +37,6 @@ inline constexpr xfrm::GroupSlot kSlot = 7;
   spec.group_name = "demo";
   spec.slot = kSlot;
   spec.destination = ip_of(kGroup);
-  spec.interface = "eth0";
   spec.port = kPort;
   return spec;
 }

@@ -35,7 +35,8 @@ TEST(Views, GroupHasItsPromisedShape) {
   EXPECT_EQ(
       to_json(controlled_group()).dump(),
       "{\"name\":\"demo\",\"id\":\"ab000000000000000000000000000000\",\"role\":\"controller\","
-      "\"state\":\"pending\",\"why\":\"\",\"controller\":\"a\",\"tuple\":\"1.2.0.3\","
+      "\"state\":\"pending\",\"why\":\"\",\"controller\":\"a\",\"controller_address\":null,"
+      "\"tuple\":\"1.2.0.3\","
       "\"epoch_id\":\"cd000000000000000000000000000000\",\"data_address\":\"239.1.1.1\","
       "\"data_port\":5000,\"control_multicast\":\"239.1.1.2:8480\","
       "\"not_after\":\"2027-01-15T08:00:00Z\",\"sending\":false,\"installed\":true,"
@@ -47,6 +48,7 @@ TEST(Views, GroupHasItsPromisedShape) {
 TEST(Views, AGroupWithoutEpochSaysNull) {
   protocol::GroupView group;
   EXPECT_TRUE(to_json(group)["tuple"].is_null());
+  EXPECT_TRUE(to_json(group)["not_after"].is_null());
   EXPECT_TRUE(to_json(group)["epoch_id"].is_null());
 }
 

@@ -36,7 +36,6 @@ namespace gkmpd::xfrm::test {
   spec.group_name = "demo";
   spec.slot = 7;
   spec.destination = ip("239.1.1.1");
-  spec.interface = "eth0";
   spec.port = 5000;
   spec.own_source = ip("10.9.0.1");
   spec.active_generation = 1;
