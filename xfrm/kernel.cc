@@ -47,6 +47,16 @@ Error explain(const Operation& operation, const BatchFailure& failure) {
   return {kind, id_of(operation).text() + ": " + failure.text()};
 }
 
+/// An object may go and come again within one plan; only what it is at the end counts.
+void note_added(Applied& applied, const ObjectId& id) {
+  std::erase(applied.removed, id);
+  applied.added.push_back(id);
+}
+void note_removed(Applied& applied, const ObjectId& id) {
+  std::erase(applied.added, id);
+  applied.removed.push_back(id);
+}
+
 /// Gone is what a removal wanted.
 bool already_gone(const Operation& operation, int error) {
   return is_removal(operation) && (error == ESRCH || error == ENOENT);
@@ -155,12 +165,12 @@ Result<Kernel::Impl::Operations> Kernel::Impl::still_due(const Stage& stage,
     if (const auto* remove = std::get_if<DeleteSa>(&operation)) {
       const auto found = sources.find(id);
       if (found == sources.end() || found->second != remove->source) {
-        applied.removed.push_back(id);
+        note_removed(applied, id);
         continue;
       }
     }
     if (std::holds_alternative<DeletePolicy>(operation) && !standing.contains(id)) {
-      applied.removed.push_back(id);
+      note_removed(applied, id);
       continue;
     }
     const auto* put = std::get_if<PutPolicy>(&operation);
@@ -215,7 +225,7 @@ Result<void> Kernel::Impl::run_batch(const Operations& operations, Applied& appl
 Result<void> Kernel::Impl::settle(const Operation& operation, Applied& applied) {
   const ObjectId id = id_of(operation);
   if (is_removal(operation)) {
-    applied.removed.push_back(id);
+    note_removed(applied, id);
     return {};
   }
   const auto* put = std::get_if<PutPolicy>(&operation);
@@ -230,7 +240,7 @@ Result<void> Kernel::Impl::settle(const Operation& operation, Applied& applied) 
       return {};
     }
   }
-  applied.added.push_back(id);
+  note_added(applied, id);
   return {};
 }
 
@@ -327,8 +337,8 @@ Result<Applied> Kernel::remove(std::span<const ObjectId> record) {
   if (!installed) return pass_on(installed);
   std::map<GroupSlot, KernelState> groups;
   for (SaState& sa : installed->sas) groups[slot_of_reqid(sa.reqid)].sas.push_back(std::move(sa));
-  for (PolicyState& policy : installed->policies)
-    groups[slot_of_policy_index(policy.index)].policies.push_back(std::move(policy));
+  for (const PolicyState& policy : installed->policies)
+    groups[slot_of_policy_index(policy.index)].policies.push_back(policy);
 
   Applied all;
   all.removed = std::move(*gone);

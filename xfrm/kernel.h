@@ -20,8 +20,10 @@ struct Refusal {
 /// What came of a plan. With refusals, later stages were not begun; what was done stands, and the
 /// next `apply` goes on from there.
 struct Applied {
+  /// New in the kernel, and standing at the end.
   std::vector<ObjectId> added;
-  /// Taken out, or found to be gone.
+  /// Taken out, or found to be gone, and not standing at the end: what was taken out to be put in
+  /// again is not here.
   std::vector<ObjectId> removed;
   std::vector<Refusal> refusals;
 

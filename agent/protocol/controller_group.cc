@@ -1,7 +1,6 @@
 #include "agent/protocol/controller_group.h"
 
 #include <algorithm>
-#include <cassert>
 #include <limits>
 
 #include "agent/crypto/errors.h"
@@ -38,7 +37,7 @@ Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(Context& context,
   std::unique_ptr<ControllerGroup> group(new ControllerGroup(context, std::move(*token), *rank));
   if (auto good = group->take_members(*list); !good) return pass_on(good);
   if (auto good = group->plan_epoch(); !good) return pass_on(good);
-  group->assign_senders();
+  if (auto good = group->assign_senders(); !good) return pass_on(good);
   return group;
 }
 
@@ -83,7 +82,7 @@ Result<void> ControllerGroup::plan_epoch() {
 }
 
 /// Ids of this epoch (profile P24): the block is saved as used together with the tuple.
-void ControllerGroup::assign_senders() {
+Result<void> ControllerGroup::assign_senders() {
   constexpr std::uint32_t kMaxId = std::numeric_limits<std::uint16_t>::max();
   const auto needed = static_cast<std::uint32_t>(token_.policy.senders.size());
   // An id may serve again in another epoch: its SPI and key are others there.
@@ -94,12 +93,16 @@ void ControllerGroup::assign_senders() {
     IpAddress source = context_.config.control_unicast.ip;
     if (name != context_.self.name) {
       const auto listed = std::ranges::find(members_, name, &Entry::name);
-      assert(listed != members_.end());  // check_member_list: senders are a subset of the list
+      if (listed == members_.end()) {
+        return fail(kSenderNotListed, "the token's sender " + name +
+                                          " is not in the member list: it would get no keys");
+      }
       source = listed->address;
     }
     senders_.entries.push_back({context_.name_hash(name), floor_.next_sender_id, 1, {source}});
     ++floor_.next_sender_id;
   }
+  return {};
 }
 
 bool ControllerGroup::over() const { return failed_ || (live_ && live_->expired()); }

@@ -48,7 +48,7 @@ class ControllerGroup {
   ControllerGroup(Context& context, identity::GroupToken token, std::uint8_t rank);
 
   [[nodiscard]] Result<void> take_members(const identity::MemberList& list);
-  void assign_senders();
+  [[nodiscard]] Result<void> assign_senders();
   [[nodiscard]] Result<void> plan_epoch();
 
   [[nodiscard]] bool open_exchange(Now now, std::size_t member, Flow flow);

@@ -43,6 +43,7 @@ inline constexpr ErrorKind kPortDiffers{"protocol.control-port-differs"};
 inline constexpr ErrorKind kGroupExists{"protocol.group-exists"};
 inline constexpr ErrorKind kNoMembers{"protocol.no-members"};
 inline constexpr ErrorKind kNoAddress{"protocol.no-address"};
+inline constexpr ErrorKind kSenderNotListed{"protocol.sender-not-listed"};
 inline constexpr ErrorKind kNoMemberAnswered{"protocol.no-member-answered"};
 inline constexpr ErrorKind kSaveFailed{"protocol.save-failed"};
 inline constexpr ErrorKind kNumbersExhausted{"protocol.numbers-exhausted"};

@@ -12,7 +12,13 @@ function(gkmpd_test name)
   target_link_libraries(${name} PRIVATE gkmpd_flags ${ARG_LINK} GTest::gmock GTest::gtest
                                         GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 300)
+  # A simulation runs ten times as long under scripts/test --long.
+  if("sim" IN_LIST ARG_LABELS)
+    set(timeout 3600)
+  else()
+    set(timeout 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${timeout})
 endfunction()
 
 # gkmpd_fuzz(name SOURCE file CORPUS dir LINK ...): a libFuzzer target in the sanitizer build, where

@@ -116,8 +116,8 @@ GroupPlan Fleet::plan(std::uint64_t seed, const World& world, PlanOptions option
   policy.member_list_text = plan.member_list;
 
   const crypto::SeededRandom::OpenSslOverride override(seed);
-  auto token =
-      identity::sign_token(test::policy_text(policy), commander_.certificate, commander_.key, {});
+  auto token = identity::sign_token(test::policy_text(policy), commander_.certificate,
+                                    commander_.key, {}, test::kNow);
   if (!token) {
     std::fprintf(stderr, "sim: no token: %s\n", token.error().text().c_str());
     std::abort();

@@ -1,4 +1,4 @@
-// Hosts that stop and start again with what they have on disk.
+// Hosts that stop and start again with what they have on disk, or are cut off for a while.
 #include <gtest/gtest.h>
 
 #include "tests/sim/scene.h"
@@ -47,6 +47,25 @@ TEST(SimRestarts, MembersComeBackWithTheirFloors) {
     scene.world.crash(0);
     scene.world.start(0);
     scene.key(plan);
+    scene.expect_clean();
+  });
+}
+
+/// Cut off at any moment of the exchange, with all that it holds of it.
+TEST(SimRestarts, MembersThatWereCutOffAreKeyed) {
+  for_each_seed(10, [](std::uint64_t seed) {
+    Scene scene(size_of(seed), seed);
+    const GroupPlan plan = scene.plan();
+    scene.begin(plan);
+    for (HostIndex host = 1; host < scene.world.size(); ++host) {
+      if (!scene.chance.chance(400)) continue;
+      Network& network = scene.world.network();
+      const milliseconds cut(scene.chance.log_uniform(1, 3000));
+      scene.world.after(cut, [&network, host] { network.isolate(host); });
+      scene.world.after(cut + milliseconds(scene.chance.log_uniform(1000, 120'000)),
+                        [&network, host] { network.reconnect(host); });
+    }
+    scene.settle(plan);
     scene.expect_clean();
   });
 }

@@ -22,6 +22,9 @@ constexpr milliseconds kStoreAnswer{3};
 constexpr std::uint64_t kMaxStepsInMillisecond = 100'000;
 constexpr unsigned kMaxTimersAtOnce = 8;
 
+/// Reports and the trace's hash go to stderr.
+bool is_verbose() { return std::getenv("GKMPD_SIM_VERBOSE") != nullptr; }
+
 std::uint64_t sub_seed(std::uint64_t seed, std::uint64_t use) {
   return Prng(seed ^ (use * 0xd6e8feb86659fd93)).next();
 }
@@ -176,6 +179,7 @@ void World::finish() {
   sweep();
   kernels_.at_end(now_);
   wire_.at_end(now_, secrets());
+  if (is_verbose()) std::fprintf(stderr, "trace %s\n", to_hex(trace_).c_str());
 }
 
 Now World::now_at(const Host& host) const {
@@ -326,7 +330,7 @@ void World::take(HostIndex index, const protocol::LeaveControl& leave) {
 void World::take(HostIndex index, const protocol::Report& report) {
   wire_.on_report(index, report);
   note(index, report.what, as_bytes(report.detail));
-  if (std::getenv("GKMPD_SIM_VERBOSE") != nullptr) {
+  if (is_verbose()) {
     std::fprintf(stderr, "%8lld ms host %zu: %s %s %s %s\n",
                  static_cast<long long>(now_.time_since_epoch().count()), index,
                  report.what.c_str(), report.group.c_str(), report.peer.c_str(),

@@ -191,6 +191,12 @@ INSTANTIATE_TEST_SUITE_P(
                        protocol::kPortDiffers},
         CommandRefusal{"Sender", [](TestNet&, PolicyOptions& o) { o.senders = {"z"}; },
                        identity::kMemberListDiffers},
+        CommandRefusal{"AbsentSender",
+                       [](TestNet&, PolicyOptions& o) {
+                         o.controllers = {"a", "z"};
+                         o.senders = {"z"};
+                       },
+                       protocol::kSenderNotListed},
         CommandRefusal{"Expired",
                        [](TestNet&, PolicyOptions& o) { o.not_after = kNow - seconds(1000); },
                        identity::kTokenExpired},

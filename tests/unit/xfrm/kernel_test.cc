@@ -242,6 +242,34 @@ TEST_F(KernelTest, AnSaThatIsNotAsItWasReadIsNotDeleted) {
   EXPECT_THAT(requests(), ElementsAre(kGetSa, kGetSa, kGetSa));
 }
 
+// The record must keep what goes only to come again.
+TEST_F(KernelTest, AReplacedSaIsNotReportedAsRemoved) {
+  KernelState standing = wanted_state(demo_group());
+  standing.sas[0].key = test::counting_key(77);
+  show(standing);
+  show_sas(standing.sas);
+  answer_batch(1);
+  answer_batch(1);
+  const auto applied = kernel_.apply(demo_group(), record());
+  ASSERT_TRUE(applied) << applied.error().text();
+  EXPECT_THAT(applied->removed, IsEmpty());
+  EXPECT_THAT(applied->added, ElementsAre(standing.sas[0].id()));
+}
+
+TEST_F(KernelTest, AnSaThatCouldNotComeAgainIsReportedAsRemoved) {
+  KernelState standing = wanted_state(demo_group());
+  standing.sas[0].key = test::counting_key(77);
+  show(standing);
+  show_sas(standing.sas);
+  answer_batch(1);
+  answer_batch(1, 0, EINVAL);
+  const auto applied = kernel_.apply(demo_group(), record());
+  ASSERT_TRUE(applied) << applied.error().text();
+  EXPECT_THAT(applied->removed, ElementsAre(standing.sas[0].id()));
+  EXPECT_THAT(applied->added, IsEmpty());
+  EXPECT_THAT(applied->refusals, SizeIs(1));
+}
+
 TEST_F(KernelTest, GoneBetweenLookAndDeletionIsAsGood) {
   const SaState ours = test::sa_of(demo_group(), 0x0a000001);
   std::vector<SaState> standing;
