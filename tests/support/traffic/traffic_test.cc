@@ -40,7 +40,7 @@ TEST(Payload, ShorterThanItsHeaderIsNone) {
 
 TEST(SequenceTracker, TellsLossDuplicatesAndOrderApart) {
   SequenceTracker tracker;
-  for (const std::uint64_t number : {1, 2, 2, 5, 4, 9, 2}) EXPECT_TRUE(tracker.add(number));
+  for (const std::uint64_t number : {1U, 2U, 2U, 5U, 4U, 9U, 2U}) EXPECT_TRUE(tracker.add(number));
   EXPECT_EQ(tracker.received(), 7U);
   EXPECT_EQ(tracker.duplicates(), 2U);
   EXPECT_EQ(tracker.reordered(), 1U);  // 4 after 5
