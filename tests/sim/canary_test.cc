@@ -193,7 +193,7 @@ TEST(SimCanary, OneTupleWithTwoEpochs) {
     rules.watch(plan.facts);
     const auto floor = scene.world.floor(0, plan.id());
     ASSERT_TRUE(floor);
-    rules.on_saved(seed, {1, plan.id(), plan.name(), *floor});
+    rules.on_saved(seed, plan.id(), *floor);
     rules.after_step({}, seed, scene.world.endpoint(0));
     EXPECT_EQ(findings.has("same-tuple-same-keys"), seed == 2) << findings.text();
   }
@@ -209,7 +209,7 @@ TEST(SimCanary, AnEpochThatGoesBackAndAMemberThatWasNeverKeyed) {
   const GroupPlan plan = scene.plan();
   rules.watch(plan.facts);
   scene.key(plan);
-  rules.on_saved(0, {1, plan.id(), plan.name(), *scene.world.floor(0, plan.id())});
+  rules.on_saved(0, plan.id(), *scene.world.floor(0, plan.id()));
   rules.sweep({}, 0, scene.world.endpoint(0).groups());
   EXPECT_TRUE(findings.has("keyed-without-keys"));
 

@@ -21,17 +21,18 @@ bool KeyRules::has_held(HostIndex host, const EpochId& id) const {
   return ever_held_.contains({host, id});
 }
 
-void KeyRules::on_save_wanted(MonoTime now, HostIndex host, const protocol::SaveFloor& save,
-                              const protocol::GroupFloor* on_disk) {
-  if (on_disk == nullptr) return;
-  if (save.floor.tuple < on_disk->tuple || save.floor.token.version < on_disk->token.version) {
-    findings_.add(now, host, "floor-fell",
-                  save.floor.tuple.text() + " after " + on_disk->tuple.text());
+void KeyRules::on_save_wanted(MonoTime now, HostIndex host, const protocol::SaveFloor& save) {
+  const auto last = floors_.find({host, save.group});
+  if (last == floors_.end()) return;
+  const protocol::GroupFloor& held = last->second;
+  if (save.floor.tuple < held.tuple || save.floor.token.version < held.token.version) {
+    findings_.add(now, host, "floor-fell", save.floor.tuple.text() + " after " + held.tuple.text());
   }
 }
 
-void KeyRules::on_saved(HostIndex host, const protocol::SaveFloor& save) {
-  saved_[{host, save.group}].insert(save.floor.tuple);
+void KeyRules::on_saved(HostIndex host, const GroupId& group, const protocol::GroupFloor& floor) {
+  saved_[{host, group}].insert(floor.tuple);
+  floors_[{host, group}] = floor;
 }
 
 void KeyRules::after_step(MonoTime now, HostIndex host, const protocol::Endpoint& endpoint) {

@@ -18,7 +18,7 @@ struct EpochFacts {
 /// same-tuple-same-keys: one tuple of a group has one epoch id, one GTEK and one GKEK everywhere.
 /// epoch-went-back: the tuple that a host holds never falls, restarts included.
 /// keys-before-save: a tuple was saved at a host before it holds that tuple's keys.
-/// floor-fell: what a host asks to save is never below what it holds on disk.
+/// floor-fell: what a host asks to save is never below what it knows to be on disk.
 /// keyed-without-keys: whom a controller calls keyed has held the epoch.
 class KeyRules {
  public:
@@ -27,10 +27,9 @@ class KeyRules {
   void watch(const GroupFacts& facts) { groups_[facts.id] = facts; }
   [[nodiscard]] const GroupFacts* facts(const GroupId& group) const;
 
-  void on_save_wanted(MonoTime now, HostIndex host, const protocol::SaveFloor& save,
-                      const protocol::GroupFloor* on_disk);
-  /// The endpoint is told that `save` is on disk.
-  void on_saved(HostIndex host, const protocol::SaveFloor& save);
+  void on_save_wanted(MonoTime now, HostIndex host, const protocol::SaveFloor& save);
+  /// The endpoint is told that `floor` is on disk: after a save, or at its start.
+  void on_saved(HostIndex host, const GroupId& group, const protocol::GroupFloor& floor);
   void after_step(MonoTime now, HostIndex host, const protocol::Endpoint& endpoint);
   /// For what is too dear at each step.
   void sweep(MonoTime now, HostIndex host, const std::vector<protocol::GroupView>& views);
@@ -55,6 +54,7 @@ class KeyRules {
   std::map<HostGroup, EpochTuple> held_tuple_;
   std::set<std::pair<HostIndex, EpochId>> ever_held_;
   std::map<HostGroup, std::set<EpochTuple>> saved_;
+  std::map<HostGroup, protocol::GroupFloor> floors_;  // the last of them
 };
 
 }  // namespace gkmpd::sim

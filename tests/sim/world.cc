@@ -10,6 +10,7 @@ namespace gkmpd::sim {
 namespace {
 
 constexpr ErrorKind kStoreBroken{"sim.store-broken"};
+constexpr ErrorKind kFloorLowered{"sim.floor-lowered"};
 constexpr ErrorKind kKernelBroken{"sim.kernel-broken"};
 
 /// How often what is dear is looked at.
@@ -95,6 +96,7 @@ void World::start(HostIndex index) {
   }
   host.endpoint.emplace(std::move(*endpoint));
   network_.attach(index, host.setup.address);
+  for (const auto& [group, floor] : host.disk) keys_.on_saved(index, group, floor);
   note(index, "start", {});
 }
 
@@ -260,28 +262,37 @@ void World::take(HostIndex index, protocol::SaveFloor save) {
   Host& host = *hosts_[index];
   ++host.effects.saves;
   if (options_.tampering.save) options_.tampering.save(index, save);
-  const auto held = host.disk.find(save.group);
-  keys_.on_save_wanted(now_, index, save, held == host.disk.end() ? nullptr : &held->second);
+  keys_.on_save_wanted(now_, index, save);
   note(index, "save " + save.floor.tuple.text(), save.group);
 
-  const bool fails = chance_.chance(host.store_failure_permille);
   const MonoTime written_at = std::max(now_, host.store_free_at) + up_to(options_.store_delay);
   host.store_free_at = written_at;
-  const unsigned incarnation = host.incarnation;
-  schedule(written_at, [this, index, incarnation, fails, save] {
-    Host& there = *hosts_[index];
-    if (there.incarnation == incarnation && !fails) there.disk[save.group] = save.floor;
+  schedule(written_at, [this, index, incarnation = host.incarnation, save = std::move(save)] {
+    if (hosts_[index]->incarnation == incarnation) write(index, save);
   });
-  schedule(written_at + up_to(kStoreAnswer), [this, index, incarnation, fails, save] {
-    Host& there = *hosts_[index];
-    if (there.incarnation != incarnation) return;
-    Result<void> outcome;
-    if (fails) outcome = fail(kStoreBroken);
-    if (!fails) keys_.on_saved(index, save);
-    there.endpoint->handle_saved(now_at(there), save.id, outcome);
-    note(index, "saved", {});
-    after_input(index);
-  });
+}
+
+/// As store::Store does: a floor below the one on disk is refused.
+void World::write(HostIndex index, const protocol::SaveFloor& save) {
+  Host& host = *hosts_[index];
+  Result<void> outcome;
+  const auto held = host.disk.find(save.group);
+  if (chance_.chance(host.store_failure_permille)) {
+    outcome = fail(kStoreBroken);
+  } else if (held != host.disk.end() && save.floor.tuple < held->second.tuple) {
+    outcome = fail(kFloorLowered);
+  } else {
+    host.disk[save.group] = save.floor;
+  }
+  schedule(now_ + up_to(kStoreAnswer),
+           [this, index, incarnation = host.incarnation, save, outcome = std::move(outcome)] {
+             Host& there = *hosts_[index];
+             if (there.incarnation != incarnation) return;
+             if (outcome) keys_.on_saved(index, save.group, save.floor);
+             there.endpoint->handle_saved(now_at(there), save.id, outcome);
+             note(index, "saved", {});
+             after_input(index);
+           });
 }
 
 void World::take(HostIndex index, protocol::InstallGroup install) {

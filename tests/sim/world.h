@@ -150,6 +150,7 @@ class World {
   void drain(HostIndex host);
   void arm_timer(HostIndex host);
   void take(HostIndex host, protocol::SaveFloor save);
+  void write(HostIndex host, const protocol::SaveFloor& save);
   void take(HostIndex host, protocol::InstallGroup install);
   void take(HostIndex host, const protocol::JoinControl& join);
   void take(HostIndex host, const protocol::LeaveControl& leave);

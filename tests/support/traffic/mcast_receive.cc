@@ -153,7 +153,7 @@ int run(const Settings& settings) {
     return 1;
   }
   if (!settings.ready_file.empty()) std::ofstream(settings.ready_file) << "ready\n";
-  std::cout << to_json(settings, receive_all(settings, socket->fd())) << std::endl;
+  std::cout << to_json(settings, receive_all(settings, socket->fd())) << '\n';
   return 0;
 }
 

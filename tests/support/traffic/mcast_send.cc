@@ -112,7 +112,7 @@ int run(const Settings& settings) {
                                       {"sent", totals.sent},
                                       {"errors", totals.errors},
                                       {"error_names", totals.error_names}}
-            << std::endl;
+            << '\n';
   return 0;
 }
 
