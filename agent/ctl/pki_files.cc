@@ -15,7 +15,6 @@ namespace {
 constexpr mode_t kPublicMode = 0644;
 constexpr mode_t kPrivateMode = 0600;
 constexpr mode_t kDirectoryMode = 0700;
-constexpr std::size_t kMaxPrivateFile = 16 * 1024;
 
 class FileDescriptor {
  public:
