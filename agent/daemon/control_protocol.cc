@@ -164,7 +164,7 @@ std::string encode_notice(std::string_view key, const Json& value) {
 
 std::optional<std::string> LineBuffer::next() {
   const auto end = buffer_.find('\n');
-  if (end == std::string::npos || end > kMaxLine) return std::nullopt;
+  if (end > kMaxLine) return std::nullopt;  // npos, where there is no end, is greater too
   std::string line = buffer_.substr(0, end);
   buffer_.erase(0, end + 1);
   return line;

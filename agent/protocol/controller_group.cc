@@ -263,7 +263,7 @@ void ControllerGroup::note_decided() {
 
 void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
   Entry& entry = entry_of(exchange);
-  const Error why = exchange.error();
+  const Error& why = exchange.error();
   entry.state = MemberState::kFailed;
   entry.why = why.text();
   entry.refused = !is_of_the_network(why);
