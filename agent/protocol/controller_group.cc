@@ -77,8 +77,9 @@ Result<void> ControllerGroup::plan_epoch() {
   const std::uint32_t version = token_.policy.version;
   const bool same_version = floor_.tuple.token_version == version;
   const std::uint32_t term = same_version ? floor_.tuple.term : 0;
-  if (term == kMax || floor_.tuple.epoch == kMax) {
-    return fail(kNumbersExhausted, "the group has no numbers left: choose another name for it");
+  if (term == kMax) return fail(kNumbersExhausted, "sign a token with a higher version");
+  if (floor_.tuple.epoch == kMax) {
+    return fail(kNumbersExhausted, "all epochs of this group are used: give it another name");
   }
   floor_.tuple = {version, term + 1, rank_, floor_.tuple.epoch + 1};
   floor_.token = {version, token_.hash};
