@@ -45,14 +45,17 @@ Result<void> check_mark(const GroupToken& token, const std::optional<TokenMark>&
   return {};
 }
 
+Result<void> check_commander_role(const Permissions& commander) {
+  if (commander.has(Role::kCommander)) return {};
+  return fail(kNotCommander,
+              "the signer's certificate lacks the role commander; have the token signed by a "
+              "commander");
+}
+
 }  // namespace
 
 Result<void> check_commander(const Permissions& commander, const GroupPolicy& policy) {
-  if (!commander.has(Role::kCommander)) {
-    return fail(kNotCommander,
-                "the signer's certificate lacks the role commander; have the token signed by a "
-                "commander");
-  }
+  if (auto role = check_commander_role(commander); !role) return role;
   const auto beyond = [](const std::string& why) {
     return fail(kCommanderScope, why + "; have the token signed by a commander of that group");
   };
@@ -72,7 +75,8 @@ Result<GroupToken> check_token(ByteView der, const TokenCheck& check) {
   auto commander = check.trust->check_host(cms->signer, cms->others, check.now);
   if (!commander) return pass_on(commander);
 
-  // Only what a host of ours signed is parsed at all.
+  // Only what a commander of ours signed is parsed at all.
+  if (auto role = check_commander_role(commander->permissions); !role) return pass_on(role);
   auto policy = parse_policy(as_text(cms->content));
   if (!policy) return pass_on(policy);
   auto scope = check_commander(commander->permissions, *policy);

@@ -8,7 +8,7 @@
 packages_build=(
   cmake ninja-build pkg-config g++ libc6-dev
   clang-19 libclang-rt-19-dev
-  libbenchmark-dev libcli11-dev libexpected-dev libfmt-dev libmnl-dev libnl-3-dev libnl-route-3-dev
+  libcli11-dev libexpected-dev libfmt-dev libmnl-dev libnl-3-dev libnl-route-3-dev
   libnl-xfrm-3-dev libsqlite3-dev libssl-dev libsystemd-dev libtomlplusplus-dev nlohmann-json3-dev
   libcmocka-dev libgmock-dev libgtest-dev
 )

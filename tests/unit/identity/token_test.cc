@@ -131,6 +131,8 @@ TEST_F(TokenTest, TheSignerMustBeACommanderOfTheGroup) {
   HostOptions controller = commander_of({"demo"});
   controller.roles = {Role::kController, Role::kMember, Role::kSender, Role::kDistributor};
   expect_refused(by(controller), kNotCommander);
+  expect_refused(check(pki_.token_of_anything("not even TOML =", pki_.host("x", controller))),
+                 kNotCommander, "commander");
   expect_refused(by(commander_of({"other"})), kCommanderScope, "\"demo\"");
   expect_refused(by(commander_of({})), kCommanderScope);
   expect_refused(by(commander_of({"demo"}, 1)), kCommanderScope, "level");
