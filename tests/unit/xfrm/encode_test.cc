@@ -76,6 +76,7 @@ TEST(Encode, ProtectAnyPort) {
 
 TEST(Encode, DeletePolicies) {
   expect_golden("delete_guard", DeletePolicy{policy_of(demo_group(), PolicyKind::kGuard)});
+  expect_golden("delete_in", DeletePolicy{policy_of(demo_group(), PolicyKind::kIn)});
   expect_golden("delete_protect", DeletePolicy{policy_of(demo_group(), PolicyKind::kProtect)});
 }
 
@@ -85,6 +86,12 @@ TEST(Encode, GetPolicies) {
                    [&](netlink::Batch& batch) { return encode_get_by_index(batch, guard); });
   expect_golden_of("get_guard_by_selector",
                    [&](netlink::Batch& batch) { return encode_get_by_selector(batch, guard); });
+}
+
+// A dump request is a header alone: its type is all there is of it.
+TEST(Encode, DumpRequests) {
+  EXPECT_EQ(dump_sas_request(), 0x12);       // XFRM_MSG_GETSA
+  EXPECT_EQ(dump_policies_request(), 0x15);  // XFRM_MSG_GETPOLICY
 }
 
 TEST(Encode, AnotherFamilyOfAddresses) {
