@@ -35,7 +35,8 @@ cloud_kernel() {
   echo "$directory"
 }
 
-# make_initramfs FILE: busybox, sshfs with its libraries, and an init that changes over to our root.
+# make_initramfs FILE KERNEL: busybox, sshfs with its libraries, the modules that these two need of
+# that kernel, and an init that changes over to our root.
 make_initramfs() {
   local root=$job/initramfs file
   local options=passive,allow_other,default_permissions,kernel_cache,dcache_timeout=600
@@ -48,6 +49,17 @@ make_initramfs() {
     mkdir -p "$root${file%/*}"
     cp -L -- "$file" "$root$file" || return
   done
+  : >"$root/modules"
+  # Lines of "insmod FILE" in the order of loading; for what is built in, "builtin NAME".
+  modprobe --dirname "$2" --set-version "${2##*/linux-image-}" --show-depends --all \
+    virtio_pci virtio_console fuse | while read -r word file _; do
+    [[ $word == insmod ]] || continue
+    case $file in
+      *.xz) xz -dc -- "$file" >"$root/${file##*/}" ;;
+      *) cp -- "$file" "$root/${file##*/}" ;;
+    esac
+    echo "/${file##*/}" >>"$root/modules"
+  done
   cat >"$root/init" <<TEXT
 #!/bin/busybox sh
 export PATH=/bin:/usr/bin
@@ -55,6 +67,8 @@ export PATH=/bin:/usr/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev 2>/dev/null
+while read module; do insmod \$module; done </modules
+until [ -e /dev/vport0p3 ]; do sleep 0.1; done
 sshfs here:/ /newroot -f -o $options \
   <>/dev/vport0p1 >&0 &
 until grep -q " /newroot " /proc/mounts; do kill -0 \$! || exit; sleep 0.1; done
@@ -79,7 +93,7 @@ start_qemu() {
   done
   kernel=$(cloud_kernel) || exit 125
   printf 'modules=%q\n' "$kernel/lib/modules" >>"$job/settings"
-  make_initramfs "$job/initramfs.cpio" || fail "the initramfs could not be made"
+  make_initramfs "$job/initramfs.cpio" "$kernel" || fail "the initramfs could not be made"
 
   mkfifo "$job/out" "$job/err" "$job/fs.in" "$job/fs.out"
   cat "$job/out" &

@@ -17,7 +17,7 @@ packages_test=(clang-format-19 clang-tidy-19 git openssl)
 # scripts/kernel, and what tests and labs use inside of the kernel.
 packages_kernel=(iproute2 kmod procps tcpdump user-mode-linux)
 # scripts/kernel --qemu beyond that. The kernel itself is fetched, not installed.
-packages_qemu=(busybox-static openssh-sftp-server qemu-system-x86 sshfs)
+packages_qemu=(busybox-static openssh-sftp-server qemu-system-x86 sshfs xz-utils)
 # scripts/lab and scripts/demo.
 packages_demo=(jq openssl)
 
