@@ -13,20 +13,41 @@
 namespace gkmpd::xfrm {
 
 /// ESP suites; the number is also what the wire and the key derivation use.
-enum class EspSuite : std::uint8_t { kAesGcm128 = 1 };
+enum class EspSuite : std::uint8_t { kAesGcm128 = 1, kAesGcm256 = 2, kAesCbc128HmacSha256 = 3 };
+
+/// Whether each sender has an SA of its own, or all senders share one.
+enum class SenderMode : std::uint8_t { kPerSender = 1, kShared = 2 };
 
 enum class IpsecMode : std::uint8_t { kTransport = 1 };
 
-/// Octets of key material a suite takes, salt included (RFC 4106: 16 + 4).
+/// Octets of key material a suite takes: the cipher's key, then the salt (RFC 4106) or the MAC's
+/// key (RFC 4868).
 [[nodiscard]] constexpr std::size_t key_material_size(EspSuite suite) {
   switch (suite) {
     case EspSuite::kAesGcm128:
-      return 20;
+      return 16 + 4;
+    case EspSuite::kAesGcm256:
+      return 32 + 4;
+    case EspSuite::kAesCbc128HmacSha256:
+      return 16 + 32;
   }
   return 0;
 }
 
-/// Replay windows the kernel takes (kernel-measured limit), in packets.
+/// A counter mode must never see one IV twice under one key, and Linux draws the IVs of each SA by
+/// chance: such a suite has one key for each sender, always (RFC 6054; profile S12).
+[[nodiscard]] constexpr bool is_counter_mode(EspSuite suite) {
+  switch (suite) {
+    case EspSuite::kAesGcm128:
+    case EspSuite::kAesGcm256:
+      return true;
+    case EspSuite::kAesCbc128HmacSha256:
+      return false;
+  }
+  return true;
+}
+
+/// Replay windows the kernel takes (kernel-measured limit), in packets. A shared SA has none: 0.
 inline constexpr std::uint32_t kMinReplayWindow = 32;
 inline constexpr std::uint32_t kMaxReplayWindow = 4096;
 inline constexpr std::uint32_t kDefaultReplayWindow = 1024;
@@ -41,9 +62,11 @@ inline constexpr GroupSlot kMaxSlot = 0x0fff;
 using Generation = std::uint16_t;
 inline constexpr Generation kMaxGeneration = 0x07ff;
 
-/// One sender's SA. With `outbound`, this host is the sender.
+/// One sender's SA, or the one of all senders. With `outbound`, this host sends under it.
 struct SenderSa {
   std::uint32_t spi = 0;
+  /// The sender's address, which the SA is bound to. In shared mode the unspecified address of the
+  /// group's family: any sender's.
   IpAddress source;
   bool outbound = false;
   Generation generation = 0;
@@ -68,7 +91,10 @@ struct GroupSpec {
   std::uint16_t port = 0;  // destination port of the protect policy; 0 is "any"
   EspSuite suite = EspSuite::kAesGcm128;
   IpsecMode mode = IpsecMode::kTransport;
+  SenderMode sender_mode = SenderMode::kPerSender;
+  /// 0 in shared mode, where the senders' sequence numbers are not coordinated.
   std::uint32_t replay_window = kDefaultReplayWindow;
+  /// In shared mode one for each generation.
   std::vector<SenderSa> senders;
   /// Address this host sends the group from; none if it is no sender.
   std::optional<IpAddress> own_source;
