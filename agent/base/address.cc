@@ -39,6 +39,11 @@ bool IpAddress::is_unspecified() const {
   return std::ranges::all_of(view(), [](std::uint8_t octet) { return octet == 0; });
 }
 
+bool IpAddress::is_link_local() const {
+  if (family == IpFamily::kV4) return octets[0] == 169 && octets[1] == 254;
+  return octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
+}
+
 bool IpAddress::is_link_scope_multicast() const {
   if (family == IpFamily::kV4) return octets[0] == 224 && octets[1] == 0 && octets[2] == 0;
   return octets[0] == 0xff && (octets[1] & 0x0f) <= 2;

@@ -26,7 +26,10 @@ struct IpAddress {
   [[nodiscard]] std::size_t size() const { return family == IpFamily::kV4 ? 4 : 16; }
   [[nodiscard]] bool is_multicast() const;
   [[nodiscard]] bool is_unspecified() const;
-  /// 224.0.0.0/24 or ff02::/16: never leaves the link, and IGMP, MLD and routing live there.
+  /// 169.254.0.0/16 or fe80::/10: means another host on every link.
+  [[nodiscard]] bool is_link_local() const;
+  /// 224.0.0.0/24, or ff02::/16 and narrower: never leaves the link, and IGMP, MLD and routing live
+  /// there.
   [[nodiscard]] bool is_link_scope_multicast() const;
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;

@@ -2,10 +2,10 @@
 
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "agent/crypto/errors.h"
+#include "agent/crypto/nist_curve.h"
 #include "agent/crypto/openssl.h"
 
 namespace gkmpd::crypto {
@@ -13,44 +13,62 @@ namespace {
 
 using ossl::require;
 
-ossl::Pkey private_from(const Secret& octets) {
+ossl::Pkey x25519_private(const Secret& octets) {
   ossl::Pkey key(EVP_PKEY_new_raw_private_key_ex(nullptr, "X25519", nullptr, octets.expose().data(),
                                                  octets.size()));
   require(key != nullptr);
   return key;
 }
 
-}  // namespace
-
-EphemeralKey::EphemeralKey(Secret private_key, const Share& share)
-    : private_key_(std::move(private_key)), share_(share) {}
-
-EphemeralKey EphemeralKey::generate(Random& random) {
-  Secret octets(kShareSize);
-  random.fill(octets.expose_for_writing());
-  Share share{};
+Bytes x25519_share(const Secret& octets) {
+  Bytes share(share_size(Agreement::kX25519));
   std::size_t size = share.size();
-  require(EVP_PKEY_get_raw_public_key(private_from(octets).get(), share.data(), &size) == 1);
-  return {std::move(octets), share};
+  require(EVP_PKEY_get_raw_public_key(x25519_private(octets).get(), share.data(), &size) == 1);
+  return share;
 }
 
-Result<Secret> EphemeralKey::agree(const Share& peer) && {
-  const Secret used_up = std::move(private_key_);
-  if (used_up.empty()) return fail(kBadShare, "this share has been used before");
-  const ossl::Pkey own = private_from(used_up);
+Result<Secret> x25519(const Secret& octets, ByteView peer) {
+  const ossl::Pkey own = x25519_private(octets);
   const ossl::Pkey theirs(
       EVP_PKEY_new_raw_public_key_ex(nullptr, "X25519", nullptr, peer.data(), peer.size()));
   require(theirs != nullptr);
   const ossl::PkeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, own.get(), nullptr));
   require(context != nullptr && EVP_PKEY_derive_init(context.get()) == 1);
   require(EVP_PKEY_derive_set_peer(context.get(), theirs.get()) == 1);
-  Secret shared(kShareSize);
+  Secret shared(secret_size(Agreement::kX25519));
   std::size_t size = shared.size();
   if (EVP_PKEY_derive(context.get(), shared.expose_for_writing().data(), &size) != 1 ||
-      size != kShareSize || shared.equals(Secret(kShareSize))) {
+      size != shared.size() || shared.equals(Secret(shared.size()))) {
     return ossl::fail_with_reason(kBadShare, "the peer's share gives no secret");
   }
   return shared;
+}
+
+}  // namespace
+
+EphemeralKey::EphemeralKey(Agreement agreement, Secret private_key, Bytes share)
+    : agreement_(agreement), private_key_(std::move(private_key)), share_(std::move(share)) {}
+
+EphemeralKey EphemeralKey::generate(Agreement agreement, Random& random) {
+  if (agreement != Agreement::kX25519) {
+    Secret scalar = draw_scalar(agreement, random);
+    Bytes share = point_of(agreement, scalar);
+    return {agreement, std::move(scalar), std::move(share)};
+  }
+  Secret octets(secret_size(agreement));
+  random.fill(octets.expose_for_writing());
+  Bytes share = x25519_share(octets);
+  return {agreement, std::move(octets), std::move(share)};
+}
+
+Result<Secret> EphemeralKey::agree(ByteView peer) && {
+  const Secret used_up = std::move(private_key_);
+  if (used_up.empty()) return fail(kBadShare, "this share has been used before");
+  if (peer.size() != share_size(agreement_)) {
+    return fail(kBadShare, "the peer's share is not of the suite's size");
+  }
+  return agreement_ == Agreement::kX25519 ? x25519(used_up, peer)
+                                          : multiply(agreement_, used_up, peer);
 }
 
 }  // namespace gkmpd::crypto

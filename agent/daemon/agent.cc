@@ -14,8 +14,8 @@ namespace gkmpd::daemon {
 using protocol::Report;
 
 Agent::Agent(const Config& config, const Log& log, Loop& loop,
-             std::unique_ptr<crypto::SystemRandom> random, Prepared prepared, UdpSocket udp,
-             protocol::Endpoint endpoint, CrlFacts crl)
+             std::unique_ptr<crypto::SystemRandom> random, Prepared prepared,
+             std::vector<UdpSocket> udp, protocol::Endpoint endpoint, CrlFacts crl)
     : config_(config),
       log_(log),
       loop_(loop),
@@ -31,8 +31,12 @@ Agent::Agent(const Config& config, const Log& log, Loop& loop,
 Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log, Loop& loop) {
   auto prepared = prepare(config, [&](const Report& report) { log.write(report); });
   if (!prepared) return pass_on(prepared);
-  auto udp = UdpSocket::open(config.control, prepared->interface);
-  if (!udp) return pass_on(udp);
+  std::vector<UdpSocket> udp;
+  for (const IpAddress& own : config.addresses) {
+    auto socket = UdpSocket::open({own, config.port}, prepared->interface);
+    if (!socket) return pass_on(socket);
+    udp.push_back(*std::move(socket));
+  }
 
   Credentials& credentials = prepared->credentials;
   const crypto::Crl& crl = *credentials.trust.crl();
@@ -43,7 +47,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
                                            std::move(credentials.certificate),
                                            std::move(credentials.intermediates),
                                            std::move(credentials.key),
-                                           config.control,
+                                           config.addresses,
+                                           config.port,
                                            config.hosts};
   auto endpoint =
       protocol::Endpoint::make(std::move(endpoint_config), std::move(prepared->floors), *random,
@@ -51,7 +56,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
   if (!endpoint) return pass_on(endpoint);
 
   std::unique_ptr<Agent> agent(new Agent(config, log, loop, std::move(random), *std::move(prepared),
-                                         *std::move(udp), *std::move(endpoint), facts));
+                                         std::move(udp), *std::move(endpoint), facts));
   auto listening = agent->listen();
   if (!listening) return pass_on(listening);
   agent->drain();
@@ -62,9 +67,12 @@ Result<void> Agent::listen() {
   auto timer = loop_.timer([this] { on_timeout(); });
   if (!timer) return pass_on(timer);
   timer_ = *std::move(timer);
-  auto io = loop_.io(udp_.fd(), EPOLLIN, [this](std::uint32_t) { on_datagrams(); });
-  if (!io) return pass_on(io);
-  udp_source_ = *std::move(io);
+  for (UdpSocket& socket : udp_) {
+    auto io =
+        loop_.io(socket.fd(), EPOLLIN, [this, &socket](std::uint32_t) { on_datagrams(socket); });
+    if (!io) return pass_on(io);
+    udp_sources_.push_back(*std::move(io));
+  }
   auto control = ControlServer::open(
       config_.socket, loop_, counters_, [this](const Request& request) { return answer(request); },
       [this](const WatchRequest& watch) { return snapshot(watch); });
@@ -93,8 +101,8 @@ void Agent::report(const Report& report) {
   }
 }
 
-void Agent::on_datagrams() {
-  udp_.read(
+void Agent::on_datagrams(UdpSocket& socket) {
+  socket.read(
       [this](const SocketAddress& from, ByteView octets) {
         endpoint_.handle_datagram(now(), from, octets);
         // One at a time, so that what a datagram leads to is on disk before the next is looked at.
@@ -112,8 +120,10 @@ void Agent::drain() {
   for (bool worked = true; worked;) {
     worked = false;
     while (auto transmit = endpoint_.poll_transmit()) {
-      udp_.send(transmit->to, transmit->octets, counters_);
       worked = true;
+      // The core speaks only in families that we have an address of.
+      UdpSocket* socket = find_socket(udp_, transmit->to.ip.family);
+      if (socket != nullptr) socket->send(transmit->to, transmit->octets, counters_);
     }
     while (auto event = endpoint_.poll_event()) {
       worked = true;
@@ -153,8 +163,9 @@ void Agent::perform(protocol::InstallGroup event) {
 
 void Agent::perform(const protocol::JoinControl& event) {
   const auto& address = event.control_multicast;
-  auto joined = udp_.join(address.ip);
-  if (!joined) {
+  UdpSocket* socket = find_socket(udp_, address.ip.family);
+  if (socket == nullptr) return;
+  if (auto joined = socket->join(address.ip); !joined) {
     return report({Report::Level::kError, "control-not-joined", "", "", joined.error().text()});
   }
   joined_[event.group] = address;
@@ -167,8 +178,10 @@ void Agent::perform(const protocol::LeaveControl& event) {
   if (std::ranges::any_of(joined_, [&](const auto& other) { return other.second.ip == ip; })) {
     return;
   }
-  auto left = udp_.leave(ip);
-  if (!left) report({Report::Level::kWarning, "control-not-left", "", "", left.error().text()});
+  UdpSocket* socket = find_socket(udp_, ip.family);
+  if (socket == nullptr) return;
+  if (auto left = socket->leave(ip); !left)
+    report({Report::Level::kWarning, "control-not-left", "", "", left.error().text()});
 }
 
 void Agent::notify_changes() {
@@ -232,7 +245,7 @@ Status Agent::status() {
   Status status;
   status.version = kVersion;
   status.host = host_name();
-  status.control = config_.control;
+  status.control = config_.control_text();
   status.interface = config_.interface;
   status.certificate_serial = endpoint_.self().certificate.serial();
   status.certificate_not_after = endpoint_.self().certificate.not_after();

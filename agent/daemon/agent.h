@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/crypto/random.h"
 #include "agent/daemon/config.h"
@@ -42,7 +43,7 @@ class Agent {
   };
 
   Agent(const Config& config, const Log& log, Loop& loop,
-        std::unique_ptr<crypto::SystemRandom> random, Prepared prepared, UdpSocket udp,
+        std::unique_ptr<crypto::SystemRandom> random, Prepared prepared, std::vector<UdpSocket> udp,
         protocol::Endpoint endpoint, CrlFacts crl);
 
   [[nodiscard]] Result<void> listen();
@@ -51,7 +52,7 @@ class Agent {
   void report(const protocol::Report& report);
 
   // Inputs; each ends in `drain`.
-  void on_datagrams();
+  void on_datagrams(UdpSocket& socket);
   void on_timeout();
   [[nodiscard]] std::string answer(const Request& request);
   [[nodiscard]] std::string create_group(const CreateGroupRequest& request);
@@ -77,12 +78,12 @@ class Agent {
   Installer installer_;
   const std::optional<WallTime> time_floor_;
   const CrlFacts crl_;
-  UdpSocket udp_;
+  std::vector<UdpSocket> udp_;
   protocol::Endpoint endpoint_;
   Counters counters_;
   std::map<GroupId, SocketAddress> joined_;
   std::map<std::string, std::string> told_;  // per group name, the last line for watchers
-  Loop::Source udp_source_;
+  std::vector<Loop::Source> udp_sources_;
   Loop::Source timer_;
   std::unique_ptr<ControlServer> control_;
 };

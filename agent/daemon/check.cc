@@ -48,11 +48,17 @@ void check_identity(const Config& config, WallTime now, std::vector<Finding>& ou
                    time_text(host->certificate.not_after()))});
 }
 
+std::string addresses_text(const Config& config) {
+  std::vector<std::string> texts;
+  for (const IpAddress& ip : config.addresses) texts.push_back(ip.text());
+  return fmt::format("{}", fmt::join(texts, " and "));
+}
+
 void check_network(const Config& config, std::vector<Finding>& out) {
   auto interface = check_interface(config);
   if (!interface) return out.push_back({false, "interface", interface.error().text()});
   out.push_back({true, "interface",
-                 fmt::format("{} is up and has {}", config.interface, config.control.ip.text())});
+                 fmt::format("{} is up and has {}", config.interface, addresses_text(config))});
 }
 
 /// The agent makes files there, but not directories: a directory that is missing may be a disk that
@@ -81,6 +87,16 @@ std::string names_text(const std::vector<std::string>& names) {
   return names.empty() ? "any" : fmt::format("{}", fmt::join(names, ", "));
 }
 
+std::string ports_text(const std::vector<std::uint16_t>& ports) {
+  return ports.empty() ? "any" : fmt::format("{}", fmt::join(ports, ", "));
+}
+
+std::string suites_text(const std::vector<xfrm::EspSuite>& suites) {
+  std::vector<std::string> names;
+  for (const auto suite : suites) names.emplace_back(identity::to_text(suite));
+  return names_text(names);
+}
+
 }  // namespace
 
 std::vector<Finding> check_config(const Config& config, WallTime now) {
@@ -97,12 +113,13 @@ std::string explain(const Config& config) {
       "The agent would speak GKMP at {} (UDP) on {}, for unicast and for the control addresses of\n"
       "its groups, and send groups' data from {}.\n"
       "It would accept tokens for groups: {}; of controllers: {}; with data addresses in: {};\n"
-      "control addresses in: {}; rekey intervals up to {} s.\n"
+      "control addresses in: {}; data ports: {}; suites: {}; rekey intervals up to {} s.\n"
       "It would keep its state in {} and take commands at {}.\n"
       "It knows the addresses of {} hosts by name.\n",
-      config.control.text(), config.interface, config.control.ip.text(),
+      config.control_text(), config.interface, addresses_text(config),
       names_text(config.limits.groups), names_text(config.limits.controllers),
       prefixes_text(config.limits.data_addresses), prefixes_text(config.limits.control_addresses),
+      ports_text(config.limits.data_ports), suites_text(config.limits.suites),
       config.limits.max_rekey_interval_s, config.store.string(), config.socket.string(),
       config.hosts.size());
 }

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -49,18 +50,11 @@ class Reader {
   }
 
   void control(TomlSection section) {
-    const auto address = section.required_text("address", "this host's IPv4 address");
-    if (auto ip = IpAddress::parse(address)) {
-      config_.control.ip = *ip;
-      if (ip->family != IpFamily::kV4) {
-        section.refuse("address", "is an IPv6 address; this version speaks IPv4 only");
-      } else if (ip->is_multicast() || ip->is_unspecified()) {
-        section.refuse("address", "must be a unicast address of this host");
-      }
-    } else {
-      section.refuse("address", fmt::format("is not an IP address: {}", address));
+    config_.addresses = addresses(section, "address");
+    if (config_.addresses.empty()) {
+      section.missing("address", "this host's IPv4 or IPv6 address, or a list of one of each");
     }
-    config_.control.port =
+    config_.port =
         static_cast<std::uint16_t>(section.number("port", 1, 65535).value_or(kDefaultPort));
 
     config_.interface = section.required_text("interface", "the interface of control and data");
@@ -73,6 +67,27 @@ class Reader {
                                            sizeof(sockaddr_un::sun_path) - 1));
     }
     section.finish();
+  }
+
+  /// One address of a family at most, IPv4 first; empty if there is none, or it is refused.
+  static std::vector<IpAddress> addresses(TomlSection& section, std::string_view key) {
+    std::vector<IpAddress> out;
+    for (const auto& text : section.text_or_texts(key)) {
+      const auto ip = IpAddress::parse(text);
+      if (!ip || ip->is_multicast() || ip->is_unspecified()) {
+        section.refuse(key, fmt::format("is not a unicast IP address: {}", text));
+      } else if (ip->is_link_local()) {
+        section.refuse(key, fmt::format("is a link-local address, which other hosts cannot tell "
+                                        "apart from those of other links: {}",
+                                        text));
+      } else if (std::ranges::count(out, ip->family, &IpAddress::family) != 0) {
+        section.refuse(key, "may hold one IPv4 and one IPv6 address");
+      } else {
+        out.push_back(*ip);
+      }
+    }
+    std::ranges::sort(out, {}, &IpAddress::family);
+    return out;
   }
 
   void store(TomlSection section) {
@@ -122,6 +137,17 @@ class Reader {
     config_.limits.controllers = names(section, "controllers");
     config_.limits.data_addresses = prefixes(section, "data_addresses");
     config_.limits.control_addresses = prefixes(section, "control_addresses");
+    for (const auto port : section.numbers("data_ports", 0, 65535)) {
+      config_.limits.data_ports.push_back(static_cast<std::uint16_t>(port));
+    }
+    for (const auto& text : section.texts("suites")) {
+      if (const auto suite = identity::esp_suite_from_text(text)) {
+        config_.limits.suites.push_back(*suite);
+      } else {
+        section.refuse("suites",
+                       fmt::format("holds \"{}\", which is no suite of this version", text));
+      }
+    }
     config_.limits.max_rekey_interval_s = static_cast<std::uint32_t>(
         section.number("max_rekey_interval_s", kMinRekeyInterval_s, kMaxRekeyInterval_s)
             .value_or(kMaxRekeyInterval_s));
@@ -136,17 +162,14 @@ class Reader {
       return;
     }
     for (const auto& [key, node] : *section.table()) {
-      const auto text = section.text(key.str());
-      if (!text) return;
-      const auto ip = IpAddress::parse(*text);
       if (!identity::is_valid_name(key.str())) {
         section.refuse(key.str(), fmt::format("is no host name: 1 to {} octets of a-z 0-9 . - _",
                                               identity::kMaxNameSize));
-      } else if (!ip || ip->family != IpFamily::kV4 || ip->is_multicast() || ip->is_unspecified()) {
-        section.refuse(key.str(), fmt::format("is not a unicast IPv4 address: {}", *text));
-      } else {
-        config_.hosts.emplace(key.str(), *ip);
+        continue;
       }
+      auto known = addresses(section, key.str());
+      if (known.empty()) section.missing(key.str(), "the host's IPv4 or IPv6 address, or both");
+      config_.hosts.emplace(key.str(), std::move(known));
     }
   }
 
@@ -155,6 +178,14 @@ class Reader {
 };
 
 }  // namespace
+
+std::string Config::control_text() const {
+  std::string out;
+  for (const IpAddress& ip : addresses) {
+    out += (out.empty() ? "" : ", ") + SocketAddress{ip, port}.text();
+  }
+  return out;
+}
 
 Result<Config> parse_config(std::string_view text, const fs::path& file) {
   if (text.size() > kMaxConfigSize) {

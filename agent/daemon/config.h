@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/base/address.h"
 #include "agent/base/error.h"
@@ -36,14 +37,18 @@ struct Config {
   std::filesystem::path crl;
 
   // [control]
-  SocketAddress control;
+  std::vector<IpAddress> addresses;  // one of a family at most, IPv4 first; at least one
+  std::uint16_t port = 0;
   std::string interface;
   std::filesystem::path socket;
 
   std::filesystem::path store;
   LogLevel log_level = LogLevel::kInfo;
   identity::LocalLimits limits;
-  std::map<std::string, IpAddress> hosts;
+  std::map<std::string, std::vector<IpAddress>> hosts;  // addresses as above
+
+  /// "10.9.0.1:8480, [fd09::1]:8480"
+  [[nodiscard]] std::string control_text() const;
 };
 
 /// Reads the text of `file` (named in errors; relative paths are relative to its directory). The

@@ -52,7 +52,7 @@ int serve(const Config& config, const Log& log) {
   if (!agent) return give_up(log, "start-failed", agent.error());
   log.write({Report::Level::kInfo, "started", "", "",
              fmt::format("gkmpd {}, host {}, {} on {}", kVersion, (*agent)->host_name(),
-                         config.control.text(), config.interface)});
+                         config.control_text(), config.interface)});
   sd_notify(0, "READY=1");
   auto code = loop->run();
   sd_notify(0, "STOPPING=1");

@@ -78,9 +78,11 @@ Result<unsigned> check_interface(const Config& config) {
     return fail(kNoInterface,
                 fmt::format("{} is down; run: ip link set {} up", link->name, link->name));
   }
-  if (!link->has(config.control.ip)) {
-    return fail(kAddressNotOnInterface, fmt::format("control.address {} is not on {}",
-                                                    config.control.ip.text(), link->name));
+  for (const IpAddress& ip : config.addresses) {
+    if (!link->has(ip)) {
+      return fail(kAddressNotOnInterface,
+                  fmt::format("control.address {} is not on {}", ip.text(), link->name));
+    }
   }
   return link->index;
 }

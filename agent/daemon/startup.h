@@ -30,7 +30,7 @@ struct Prepared {
 /// stop us.
 [[nodiscard]] Result<Prepared> prepare(const Config& config, const Reporter& report);
 
-/// The configured interface's index, if it is there, up, and has the configured address:
+/// The configured interface's index, if it is there, up, and has every configured address:
 /// `daemon.no-interface`, `daemon.address-not-on-interface`.
 [[nodiscard]] Result<unsigned> check_interface(const Config& config);
 

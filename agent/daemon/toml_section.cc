@@ -76,15 +76,45 @@ std::vector<std::string> TomlSection::texts(std::string_view key) {
   return {};
 }
 
+std::vector<std::int64_t> TomlSection::numbers(std::string_view key, std::int64_t least,
+                                               std::int64_t most) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return {};
+  std::vector<std::int64_t> out;
+  const auto* list = node->as_array();
+  bool good = list != nullptr;
+  for (std::size_t i = 0; good && i < list->size(); ++i) {
+    const auto* value = list->get(i)->as_integer();
+    good = value != nullptr && value->get() >= least && value->get() <= most;
+    if (good) out.push_back(value->get());
+  }
+  if (good) return out;
+  problems_.add(
+      kConfigBadValue, node->source().begin.line,
+      fmt::format("key {} holds a list of whole numbers from {} to {}", full(key), least, most));
+  return {};
+}
+
+std::vector<std::string> TomlSection::text_or_texts(std::string_view key) {
+  const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
+  if (node != nullptr && node->is_array()) return texts(key);
+  auto one = text(key);
+  return one ? std::vector<std::string>{*std::move(one)} : std::vector<std::string>{};
+}
+
+void TomlSection::missing(std::string_view key, std::string_view what) {
+  const std::uint32_t line = table_ == nullptr ? 0 : table_->source().begin.line;
+  problems_.add(kConfigMissingKey, line,
+                fmt::format("key {} is missing; it holds {}", full(key), what));
+}
+
 std::string TomlSection::required_text(std::string_view key, std::string_view what) {
   auto value = text(key);
   if (value && !value->empty()) return *std::move(value);
   if (value) {
     refuse(key, fmt::format("is empty; it holds {}", what));
   } else {
-    const std::uint32_t line = table_ == nullptr ? 0 : table_->source().begin.line;
-    problems_.add(kConfigMissingKey, line,
-                  fmt::format("key {} is missing; it holds {}", full(key), what));
+    missing(key, what);
   }
   return {};
 }

@@ -43,10 +43,16 @@ class TomlSection {
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view key, std::int64_t least,
                                                    std::int64_t most);
   [[nodiscard]] std::vector<std::string> texts(std::string_view key);
+  [[nodiscard]] std::vector<std::int64_t> numbers(std::string_view key, std::int64_t least,
+                                                  std::int64_t most);
+  /// A text alone, or a list of texts.
+  [[nodiscard]] std::vector<std::string> text_or_texts(std::string_view key);
 
   /// text(), where absence is an error; `what` tells what belongs there.
   [[nodiscard]] std::string required_text(std::string_view key, std::string_view what);
 
+  /// `config.missing-key` for a key that holds nothing; `what` tells what belongs there.
+  void missing(std::string_view key, std::string_view what);
   /// `config.bad-value` for a key that was read: "key control.port: `problem`".
   void refuse(std::string_view key, const std::string& problem);
 

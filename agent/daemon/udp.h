@@ -1,9 +1,11 @@
-// The one UDP socket of GKMP: unicast and multicast control, on one interface.
+// The UDP sockets of GKMP, one for each family that this host has an address of: unicast and
+// multicast control, on one interface.
 #pragma once
 
 #include <functional>
 #include <optional>
 #include <set>
+#include <vector>
 
 #include "agent/base/address.h"
 #include "agent/base/bytes.h"
@@ -14,7 +16,7 @@
 namespace gkmpd::daemon {
 
 /// Control multicast stays on its segment: heartbeats concern those whose keys come from there, and
-/// nobody beyond a router is told who controls what.
+/// nobody beyond a router is told who controls what. TTL, or hop limit.
 inline constexpr int kControlMulticastTtl = 1;
 
 /// Octets asked for: some thousand datagrams, as when a whole group answers at once.
@@ -48,18 +50,19 @@ struct Reach {
 
 class UdpSocket {
  public:
-  /// Bound to 0.0.0.0 at the port of `own`, because a socket bound to a unicast address gets no
-  /// multicast. `daemon.socket-failed`.
+  /// Of the family of `own`, bound to any address at its port, because a socket bound to a unicast
+  /// address gets no multicast. `daemon.socket-failed`.
   [[nodiscard]] static Result<UdpSocket> open(const SocketAddress& own, unsigned interface);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] IpFamily family() const { return own_.ip.family; }
 
   using Take = std::function<void(const SocketAddress& from, ByteView octets)>;
   /// Hands on what waits, at most kMaxReadsPerWakeup datagrams; the others are counted by cause.
   void read(const Take& take, Counters& counters);
 
-  /// From the configured address through the configured interface. What cannot be sent is counted:
-  /// whoever wants an answer repeats itself.
+  /// From the configured address through the configured interface, to an address of our family.
+  /// What cannot be sent is counted: whoever wants an answer repeats itself.
   void send(const SocketAddress& to, ByteView octets, Counters& counters);
 
   /// Joins or leaves on the configured interface. Joining twice changes nothing.
@@ -73,5 +76,8 @@ class UdpSocket {
   SocketAddress own_;
   Reach reach_;
 };
+
+/// That of `family`; null if there is none.
+[[nodiscard]] UdpSocket* find_socket(std::vector<UdpSocket>& sockets, IpFamily family);
 
 }  // namespace gkmpd::daemon

@@ -90,7 +90,7 @@ Json to_json(const Status& status) {
                        : 0;
   return Json{{"version", status.version},
               {"host", status.host},
-              {"control", status.control.text()},
+              {"control", status.control},
               {"interface", status.interface},
               {"certificate",
                {{"serial", status.certificate_serial},

@@ -21,7 +21,7 @@ using Json = nlohmann::ordered_json;
 struct Status {
   std::string version;
   std::string host;
-  SocketAddress control;
+  std::string control;  // every address, with the port
   std::string interface;
   std::string certificate_serial;
   WallTime certificate_not_after{};

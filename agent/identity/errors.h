@@ -21,6 +21,7 @@ inline constexpr ErrorKind kTokenTooLarge{"identity.token-too-large"};
 inline constexpr ErrorKind kTokenSyntax{"identity.token-syntax"};
 inline constexpr ErrorKind kTokenField{"identity.token-field"};
 inline constexpr ErrorKind kTokenUnsupported{"identity.token-unsupported"};
+inline constexpr ErrorKind kTokenUnsafe{"identity.token-unsafe"};
 inline constexpr ErrorKind kTokenNotYet{"identity.token-not-yet"};
 inline constexpr ErrorKind kTokenExpired{"identity.token-expired"};
 inline constexpr ErrorKind kTokenOld{"identity.token-old"};

@@ -74,6 +74,12 @@ Result<void> check_limits(const GroupPolicy& policy, const LocalLimits& limits) 
   if (!allows(limits.control_addresses, policy.control_address)) {
     return beyond("control address " + policy.control_address.text(), "control_addresses");
   }
+  if (!limits.data_ports.empty() && std::ranges::count(limits.data_ports, policy.port) == 0) {
+    return beyond("data port " + std::to_string(policy.port), "data_ports");
+  }
+  if (!limits.suites.empty() && std::ranges::count(limits.suites, policy.suite) == 0) {
+    return beyond("suite " + std::string(to_text(policy.suite)), "suites");
+  }
   if (policy.rekey_interval_s > limits.max_rekey_interval_s) {
     return beyond("rekey interval " + std::to_string(policy.rekey_interval_s) + " s",
                   "max_rekey_interval_s");

@@ -1,4 +1,5 @@
 // The operator's policy text and its rules.
+#include <initializer_list>
 #include <string>
 #include <utility>
 
@@ -30,13 +31,62 @@ struct Field {
   }
 };
 
-/// For fields that have one value today, and more in versions to come.
-void read_only_choice(FieldReader& reader, FieldErrors& errors, const char* table, const char* key,
-                      const char* choice) {
-  std::string value = choice;
-  reader.text(key, Presence::kOptional, value);
-  if (value != choice) Field{errors, std::string(table) + key}.unsupported(choice);
+/// The names of a field's values.
+template <typename T>
+using Choices = std::initializer_list<std::pair<std::string_view, T>>;
+
+template <typename T>
+std::string_view name_of(Choices<T> choices, T wanted) {
+  for (const auto& [name, value] : choices) {
+    if (value == wanted) return name;
+  }
+  return {};
 }
+
+template <typename T>
+std::optional<T> value_of(Choices<T> choices, std::string_view wanted) {
+  for (const auto& [name, value] : choices) {
+    if (name == wanted) return value;
+  }
+  return std::nullopt;
+}
+
+/// An optional field that names one of several values; `out` stays as it is without it.
+template <typename T>
+void read_choice(FieldReader& reader, FieldErrors& errors, const char* table, const char* key,
+                 Choices<T> choices, T& out) {
+  std::string named(name_of(choices, out));
+  reader.text(key, Presence::kOptional, named);
+  if (const std::optional<T> value = value_of(choices, named)) {
+    out = *value;
+    return;
+  }
+  std::string known;
+  for (const auto& [name, value] : choices) {
+    known += (known.empty() ? "\"" : ", \"") + std::string(name) + "\"";
+  }
+  errors.note(kTokenUnsupported, std::string(table) + key, "this version knows " + known);
+}
+
+constexpr Choices<xfrm::EspSuite> kEspSuites{
+    {"aes-gcm-128", xfrm::EspSuite::kAesGcm128},
+    {"aes-gcm-256", xfrm::EspSuite::kAesGcm256},
+    {"aes-cbc-128-hmac-sha-256", xfrm::EspSuite::kAesCbc128HmacSha256},
+};
+constexpr Choices<xfrm::IpsecMode> kModes{{"transport", xfrm::IpsecMode::kTransport}};
+constexpr Choices<xfrm::SenderMode> kSenderModes{{"per-sender", xfrm::SenderMode::kPerSender},
+                                                 {"shared", xfrm::SenderMode::kShared}};
+constexpr Choices<StopPolicy> kStopPolicies{{"keep", StopPolicy::kKeep},
+                                            {"remove", StopPolicy::kRemove}};
+constexpr Choices<Suite> kControlSuites{{"x25519-sha256", Suite::kX25519Sha256},
+                                        {"p256-sha256", Suite::kP256Sha256},
+                                        {"p384-sha384", Suite::kP384Sha384},
+                                        {"x25519-sha384", Suite::kX25519Sha384}};
+
+/// Keys of ESP with 256 bits want an agreement and a hash that are no weaker (readings, strength).
+bool wants_strong_control(xfrm::EspSuite suite) { return suite == xfrm::EspSuite::kAesGcm256; }
+
+bool is_strong(Suite suite) { return suite == Suite::kP384Sha384 || suite == Suite::kX25519Sha384; }
 
 void read_actions(FieldReader& reader, std::set<Action>& actions) {
   std::vector<std::string> names;
@@ -94,7 +144,6 @@ void read_head(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
   reader.names("senders", 0, kMaxSenders, policy.senders);
 }
 
-/// A multicast address of the one family that this version carries.
 void read_multicast(FieldReader& reader, FieldErrors& errors, const char* table, IpAddress& out) {
   std::optional<IpAddress> address;
   reader.address("address", Presence::kRequired, address);
@@ -103,9 +152,8 @@ void read_multicast(FieldReader& reader, FieldErrors& errors, const char* table,
   if (!address->is_multicast()) {
     field.refuse("must be a multicast address");
   } else if (address->is_link_scope_multicast()) {
-    field.refuse("must not be of link scope (224.0.0.0/24 belongs to routing and IGMP)");
-  } else if (address->family != IpFamily::kV4) {
-    errors.note(kTokenUnsupported, field.key, "this version carries IPv4 groups only");
+    field.refuse(
+        "must not be of link scope (224.0.0.0/24 and ff02::/16 belong to routing, IGMP and MLD)");
   }
   out = *address;
 }
@@ -123,14 +171,32 @@ void read_delays(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) 
   }
 }
 
+/// Suite, sender mode and replay window, which hang together.
+void read_senders(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
+  read_choice(reader, errors, "ipsec.", "suite", kEspSuites, policy.suite);
+  read_choice(reader, errors, "ipsec.", "mode", kModes, policy.mode);
+  read_choice(reader, errors, "ipsec.", "sender_mode", kSenderModes, policy.sender_mode);
+  if (policy.sender_mode == xfrm::SenderMode::kPerSender) {
+    reader.number("replay_window", Presence::kOptional, xfrm::kMinReplayWindow,
+                  xfrm::kMaxReplayWindow, policy.replay_window);
+    return;
+  }
+  policy.replay_window = 0;
+  if (errors.none() && xfrm::is_counter_mode(policy.suite)) {
+    errors.note(kTokenUnsafe, "ipsec.sender_mode",
+                "senders that share a key of a counter mode can repeat a nonce, which reveals what "
+                "they sent (RFC 6054): take \"per-sender\", or suite "
+                "\"aes-cbc-128-hmac-sha-256\"");
+  }
+  // Receivers of one SA cannot tell whose sequence number they see.
+  reader.number("replay_window", Presence::kOptional, 0, 0, policy.replay_window);
+}
+
 void read_ipsec(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
   read_multicast(reader, errors, "ipsec.", policy.address);
   reader.number("port", Presence::kOptional, 0, 0xffff, policy.port);
-  read_only_choice(reader, errors, "ipsec.", "suite", "aes-gcm-128");
-  read_only_choice(reader, errors, "ipsec.", "mode", "transport");
-  read_only_choice(reader, errors, "ipsec.", "sender_mode", "per-sender");
-  reader.number("replay_window", Presence::kOptional, xfrm::kMinReplayWindow,
-                xfrm::kMaxReplayWindow, policy.replay_window);
+  read_senders(reader, errors, policy);
+  read_choice(reader, errors, "ipsec.", "on_stop", kStopPolicies, policy.on_stop);
   reader.number("spi_prefix", Presence::kRequired, 1, 255, policy.spi_prefix);
   read_delays(reader, errors, policy);
   reader.refuse_unknown();
@@ -138,8 +204,19 @@ void read_ipsec(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
 
 void read_control(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
   read_multicast(reader, errors, "control.", policy.control_address);
+  if (errors.none() && policy.control_address.family != policy.address.family) {
+    reader.refuse("address", "must be of the same family, IPv4 or IPv6, as [ipsec] address");
+  }
   if (errors.none() && policy.control_address == policy.address) {
     reader.refuse("address", "must be another one than [ipsec] address");
+  }
+  const bool strong = wants_strong_control(policy.suite);
+  if (strong) policy.control_suite = Suite::kX25519Sha384;
+  read_choice(reader, errors, "control.", "suite", kControlSuites, policy.control_suite);
+  if (errors.none() && strong && !is_strong(policy.control_suite)) {
+    errors.note(kTokenUnsafe, "control.suite",
+                "is weaker than the 256 bits of [ipsec] suite: take \"x25519-sha384\" or "
+                "\"p384-sha384\"");
   }
   reader.number("port", Presence::kRequired, 1, 0xffff, policy.control_port);
   reader.number("heartbeat_interval_ms", Presence::kOptional, kMinHeartbeat_ms, kMaxHeartbeat_ms,
@@ -148,6 +225,12 @@ void read_control(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy)
 }
 
 }  // namespace
+
+std::string_view to_text(xfrm::EspSuite suite) { return name_of(kEspSuites, suite); }
+
+std::optional<xfrm::EspSuite> esp_suite_from_text(std::string_view text) {
+  return value_of(kEspSuites, text);
+}
 
 Result<GroupPolicy> parse_policy(std::string_view toml_text) {
   if (toml_text.size() > kMaxPolicySize) {

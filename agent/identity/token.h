@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/base/address.h"
+#include "agent/base/suite.h"
 #include "agent/base/time.h"
 #include "agent/identity/trust.h"
 #include "xfrm/spec.h"
@@ -23,6 +24,9 @@ inline constexpr std::string_view kTokenKind = "gkmp-group-token-1";
 inline constexpr std::string_view kMemberListKind = "gkmp-member-list-1";
 
 enum class Action { kCreate, kRekey, kDelete };
+
+/// What an agent that stops in order does with the group's SAs and policies.
+enum class StopPolicy { kKeep, kRemove };
 
 /// The policy as its text says it; every key is required unless a default stands here. Keys and
 /// their TOML types are in docs/PROTOCOL.md, "Group token". Unknown, repeated or mistyped keys are
@@ -43,28 +47,40 @@ struct GroupPolicy {
   std::vector<std::string> senders;  // host names that get a sender id; a subset of the list
 
   // [ipsec]
-  IpAddress address;       // multicast data address, not link scope; IPv4 in this version
+  IpAddress address;       // multicast data address, not link scope
   std::uint16_t port = 0;  // UDP port protected outbound; default 0: every UDP port
   xfrm::EspSuite suite = xfrm::EspSuite::kAesGcm128;
   xfrm::IpsecMode mode = xfrm::IpsecMode::kTransport;
-  std::uint32_t replay_window = xfrm::kDefaultReplayWindow;
+  xfrm::SenderMode sender_mode = xfrm::SenderMode::kPerSender;
+  std::uint32_t replay_window = xfrm::kDefaultReplayWindow;  // 0 if the senders share an SA
   std::uint8_t spi_prefix = 0;                 // 1-255, differs between groups on one address
   std::uint32_t activation_delay_ms = 1000;    // ATD (RFC 5374 4.2.1)
   std::uint32_t deactivation_delay_ms = 5000;  // DTD; above ATD
+  StopPolicy on_stop = StopPolicy::kKeep;
 
   // [control]
-  IpAddress control_address;                   // as `address`, and another one
+  IpAddress control_address;                   // as `address`, of its family, and another one
   std::uint16_t control_port = 0;              // UDP port of unicast and multicast control
   std::uint32_t heartbeat_interval_ms = 5000;  // 200 ms to 10 min
+  Suite control_suite = Suite::kX25519Sha256;  // as strong as `suite`, at least
+
+  /// Of control and data alike.
+  [[nodiscard]] IpFamily family() const { return address.family; }
 };
+
+/// "aes-gcm-128": what [ipsec] suite and [limits] suites hold.
+[[nodiscard]] std::string_view to_text(xfrm::EspSuite suite);
+/// Nothing for a name that no suite has.
+[[nodiscard]] std::optional<xfrm::EspSuite> esp_suite_from_text(std::string_view text);
 
 /// Parses the exact octets of a policy. `identity.token-syntax`, `identity.token-field` (the detail
 /// names the key and what it may hold), `identity.token-unsupported` (names what this version
-/// lacks: for example another suite).
+/// lacks: for example another suite), `identity.token-unsafe` (each value is known, together they
+/// protect less than they say: for example one AES-GCM key for several senders).
 [[nodiscard]] Result<GroupPolicy> parse_policy(std::string_view toml_text);
 
 /// What the host's own configuration accepts from any token (GPAD of RFC 5374 4.1.3; profile R1).
-/// Empty lists of addresses or names accept any.
+/// Empty lists accept any.
 struct LocalLimits {
   struct Prefix {
     IpAddress address;
@@ -74,6 +90,8 @@ struct LocalLimits {
   std::vector<std::string> controllers;  // host names
   std::vector<Prefix> data_addresses;    // multicast prefixes
   std::vector<Prefix> control_addresses;
+  std::vector<std::uint16_t> data_ports;  // 0 is "every port"
+  std::vector<xfrm::EspSuite> suites;
   std::uint32_t max_rekey_interval_s = 30 * 24 * 3600;
 };
 [[nodiscard]] Result<LocalLimits::Prefix> parse_prefix(std::string_view text);

@@ -19,9 +19,9 @@ Secret join(const GroupKeyPacket& packet) {
   return both;
 }
 
-Secret sealing_key(const Secret& kek, ByteView statement) {
-  const Digest hash = crypto::sha256({statement});
-  return crypto::hkdf_expand(crypto::hkdf_extract(hash, kek), {as_bytes(kPacketLabel)},
+Secret sealing_key(crypto::Hash hash, const Secret& kek, ByteView statement) {
+  const Digest name = crypto::sha256({statement});
+  return crypto::hkdf_expand(hash, crypto::hkdf_extract(hash, name, kek), {as_bytes(kPacketLabel)},
                              crypto::kAeadKeySize);
 }
 
@@ -42,15 +42,15 @@ Digest commitment(const GroupKeyPacket& packet, const GroupId& group, const Epoc
   return crypto::hmac_sha256(join(packet), {as_bytes(kCommitLabel), group, encoded});
 }
 
-Bytes seal_packet(const Secret& kek, ByteView statement, ByteView statement_signature,
-                  const GroupKeyPacket& packet) {
-  return crypto::aead_seal(sealing_key(kek, statement), crypto::Nonce{},
+Bytes seal_packet(crypto::Hash hash, const Secret& kek, ByteView statement,
+                  ByteView statement_signature, const GroupKeyPacket& packet) {
+  return crypto::aead_seal(sealing_key(hash, kek, statement), crypto::Nonce{},
                            associated(statement, statement_signature), join(packet).expose());
 }
 
-Result<GroupKeyPacket> open_packet(const Secret& kek, ByteView statement,
+Result<GroupKeyPacket> open_packet(crypto::Hash hash, const Secret& kek, ByteView statement,
                                    ByteView statement_signature, ByteView sealed) {
-  auto both = crypto::aead_open(sealing_key(kek, statement), crypto::Nonce{},
+  auto both = crypto::aead_open(sealing_key(hash, kek, statement), crypto::Nonce{},
                                 associated(statement, statement_signature), sealed);
   if (!both || both->size() != 2 * kGroupKeySize) {
     return fail(kBadPacket, "the encrypted group keys do not open under this session's key");

@@ -13,13 +13,14 @@ namespace gkmpd::keys {
                                 const EpochTuple& tuple);
 
 /// Seals GTEK | GKEK n+1 under `kek` (an SKEK for a download), bound to the signed statement. The
-/// sealing key is used for this one packet only, so that its nonce is zero.
-[[nodiscard]] Bytes seal_packet(const Secret& kek, ByteView statement, ByteView statement_signature,
-                                const GroupKeyPacket& packet);
+/// sealing key is used for this one packet only, so that its nonce is zero. `hash` is the suite's.
+[[nodiscard]] Bytes seal_packet(crypto::Hash hash, const Secret& kek, ByteView statement,
+                                ByteView statement_signature, const GroupKeyPacket& packet);
 
 /// `keys.bad-packet` if anything differs from what was sealed.
-[[nodiscard]] Result<GroupKeyPacket> open_packet(const Secret& kek, ByteView statement,
-                                                 ByteView statement_signature, ByteView sealed);
+[[nodiscard]] Result<GroupKeyPacket> open_packet(crypto::Hash hash, const Secret& kek,
+                                                 ByteView statement, ByteView statement_signature,
+                                                 ByteView sealed);
 
 /// `keys.bad-commitment` unless the packet is the one that `expected` commits to.
 [[nodiscard]] Result<void> check_commitment(const GroupKeyPacket& packet, const GroupId& group,

@@ -1,7 +1,5 @@
 #include "agent/keys/schedule.h"
 
-#include "agent/crypto/hash.h"
-
 namespace gkmpd::keys {
 namespace {
 
@@ -19,57 +17,60 @@ constexpr std::array<std::uint8_t, 1> kUp{2};
 
 constexpr std::size_t kAeadKeyOctets = 32;
 
-TwoWay expand_two_way(const Secret& root, std::string_view label, const Digest& transcript) {
-  return {crypto::hkdf_expand(root, {as_bytes(label), kDown, transcript}, kAeadKeyOctets),
-          crypto::hkdf_expand(root, {as_bytes(label), kUp, transcript}, kAeadKeyOctets)};
+TwoWay expand_two_way(crypto::Hash hash, const Secret& root, std::string_view label,
+                      ByteView transcript) {
+  return {crypto::hkdf_expand(hash, root, {as_bytes(label), kDown, transcript}, kAeadKeyOctets),
+          crypto::hkdf_expand(hash, root, {as_bytes(label), kUp, transcript}, kAeadKeyOctets)};
 }
 
-Secret extract(const Nonces& nonces, const Secret& agreement) {
+Secret extract(crypto::Hash hash, const Nonces& nonces, const Secret& agreement) {
   Bytes salt = to_bytes(nonces.controller);
   append(salt, nonces.member);
-  return crypto::hkdf_extract(salt, agreement);
+  return crypto::hkdf_extract(hash, salt, agreement);
 }
 
-Digest hash_framed(std::initializer_list<ByteView> parts) {
+Bytes hash_framed(crypto::Hash hash, std::initializer_list<ByteView> parts) {
   Bytes framed;
   for (const ByteView part : parts) append_framed(framed, part);
-  return crypto::sha256({framed});
+  return crypto::digest(hash, {framed});
 }
 
 }  // namespace
 
-Digest transcript_1(ByteView create_1, ByteView create_2_unsigned) {
-  return hash_framed({create_1, create_2_unsigned});
+Bytes transcript_1(crypto::Hash hash, ByteView create_1, ByteView create_2_unsigned) {
+  return hash_framed(hash, {create_1, create_2_unsigned});
 }
 
-Digest transcript_2(ByteView create_1, ByteView create_2, ByteView negotiate_1,
-                    ByteView negotiate_2) {
-  return hash_framed({create_1, create_2, negotiate_1, negotiate_2});
+Bytes transcript_2(crypto::Hash hash, ByteView create_1, ByteView create_2, ByteView negotiate_1,
+                   ByteView negotiate_2) {
+  return hash_framed(hash, {create_1, create_2, negotiate_1, negotiate_2});
 }
 
-GroupStage derive_group_stage(const Nonces& nonces, const Secret& gtek_agreement,
-                              const Secret& gkek_agreement, const Digest& th1) {
-  const Secret for_gtek = extract(nonces, gtek_agreement);
-  const Secret for_gkek = extract(nonces, gkek_agreement);
+GroupStage derive_group_stage(crypto::Hash hash, const Nonces& nonces, const Secret& gtek_agreement,
+                              const Secret& gkek_agreement, ByteView th1) {
+  const Secret for_gtek = extract(hash, nonces, gtek_agreement);
+  const Secret for_gkek = extract(hash, nonces, gkek_agreement);
   GroupStage stage;
-  stage.packet.gtek = crypto::hkdf_expand(for_gtek, {as_bytes(kGtekLabel), th1}, kGroupKeySize);
-  stage.packet.gkek = crypto::hkdf_expand(for_gkek, {as_bytes(kGkekLabel), th1}, kGroupKeySize);
-  stage.root = crypto::hkdf_extract(for_gtek.expose(), for_gkek);
-  stage.negotiate = expand_two_way(stage.root, kNegotiateLabel, th1);
+  stage.packet.gtek =
+      crypto::hkdf_expand(hash, for_gtek, {as_bytes(kGtekLabel), th1}, kGroupKeySize);
+  stage.packet.gkek =
+      crypto::hkdf_expand(hash, for_gkek, {as_bytes(kGkekLabel), th1}, kGroupKeySize);
+  stage.root = crypto::hkdf_extract(hash, for_gtek.expose(), for_gkek);
+  stage.negotiate = expand_two_way(hash, stage.root, kNegotiateLabel, th1);
   return stage;
 }
 
-SessionStage derive_session_stage(const Nonces& nonces, const Secret& agreement,
-                                  const Digest& th1) {
+SessionStage derive_session_stage(crypto::Hash hash, const Nonces& nonces, const Secret& agreement,
+                                  ByteView th1) {
   SessionStage stage;
-  stage.root = extract(nonces, agreement);
-  stage.stek = expand_two_way(stage.root, kStekLabel, th1);
+  stage.root = extract(hash, nonces, agreement);
+  stage.stek = expand_two_way(hash, stage.root, kStekLabel, th1);
   return stage;
 }
 
-PairwiseKeys derive_pairwise(const Secret& root, const Digest& th2) {
-  return {expand_two_way(root, kSkekLabel, th2),
-          crypto::hkdf_expand(root, {as_bytes(kPairwiseLabel), th2}, kAeadKeyOctets)};
+PairwiseKeys derive_pairwise(crypto::Hash hash, const Secret& root, ByteView th2) {
+  return {expand_two_way(hash, root, kSkekLabel, th2),
+          crypto::hkdf_expand(hash, root, {as_bytes(kPairwiseLabel), th2}, kAeadKeyOctets)};
 }
 
 Digest confirmation(const Secret& pairwise, std::uint8_t message_type,

@@ -1,10 +1,11 @@
 // The key schedule (profile P10, P11; docs/PROTOCOL.md, "Key schedule"): from the results of key
-// agreement and the transcript to every key of an exchange.
+// agreement and the transcript to every key of an exchange. `hash` is the suite's throughout.
 #pragma once
 
 #include "agent/base/bytes.h"
 #include "agent/base/ids.h"
 #include "agent/base/secret.h"
+#include "agent/crypto/hash.h"
 
 namespace gkmpd::keys {
 
@@ -21,12 +22,12 @@ struct Nonces {
   ByteView member;
 };
 
-/// TH1 = SHA-256(u32 length | Create_1 | u32 length | Create_2 less its signature).
-[[nodiscard]] Digest transcript_1(ByteView create_1, ByteView create_2_unsigned);
+/// TH1: hash of u32 length | Create_1 | u32 length | Create_2 less its signature.
+[[nodiscard]] Bytes transcript_1(crypto::Hash hash, ByteView create_1, ByteView create_2_unsigned);
 
-/// TH2 = SHA-256 of the four messages of an exchange, each behind its u32 length.
-[[nodiscard]] Digest transcript_2(ByteView create_1, ByteView create_2, ByteView negotiate_1,
-                                  ByteView negotiate_2);
+/// TH2: hash of the four messages of an exchange, each behind its u32 length.
+[[nodiscard]] Bytes transcript_2(crypto::Hash hash, ByteView create_1, ByteView create_2,
+                                 ByteView negotiate_1, ByteView negotiate_2);
 
 /// GTEK n and GKEK n+1: a group key packet (RFC 2094 2.2.1).
 struct GroupKeyPacket {
@@ -43,23 +44,24 @@ struct GroupStage {
   TwoWay negotiate;
   Secret root;
 };
-[[nodiscard]] GroupStage derive_group_stage(const Nonces& nonces, const Secret& gtek_agreement,
-                                            const Secret& gkek_agreement, const Digest& th1);
+[[nodiscard]] GroupStage derive_group_stage(crypto::Hash hash, const Nonces& nonces,
+                                            const Secret& gtek_agreement,
+                                            const Secret& gkek_agreement, ByteView th1);
 
 /// What figure 2's first two messages yield: the STEK of RFC 2094's session key package.
 struct SessionStage {
   TwoWay stek;
   Secret root;
 };
-[[nodiscard]] SessionStage derive_session_stage(const Nonces& nonces, const Secret& agreement,
-                                                const Digest& th1);
+[[nodiscard]] SessionStage derive_session_stage(crypto::Hash hash, const Nonces& nonces,
+                                                const Secret& agreement, ByteView th1);
 
 /// Keys of a finished negotiation, from either stage's root. The SKEK is RFC 2094's.
 struct PairwiseKeys {
   TwoWay skek;
   Secret pairwise;
 };
-[[nodiscard]] PairwiseKeys derive_pairwise(const Secret& root, const Digest& th2);
+[[nodiscard]] PairwiseKeys derive_pairwise(crypto::Hash hash, const Secret& root, ByteView th2);
 
 /// Confirmation of decryption (RFC 2093 3.17; profile R7).
 [[nodiscard]] Digest confirmation(const Secret& pairwise, std::uint8_t message_type,

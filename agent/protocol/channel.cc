@@ -20,10 +20,11 @@ crypto::Nonce nonce_of(const wire::Header& header) {
 
 }  // namespace
 
-Channel::Channel(Context& context, wire::SenderRole own_role, const GroupId& group,
+Channel::Channel(Context& context, wire::SenderRole own_role, Suite suite, const GroupId& group,
                  const ExchangeId& exchange, const SocketAddress& peer)
     : context_(context),
       own_role_(own_role),
+      suite_(suite),
       group_(group),
       exchange_(exchange),
       peer_(peer),
@@ -34,6 +35,7 @@ Channel::~Channel() { drop_assembly(); }
 
 wire::Header Channel::next_header(wire::MessageType type) {
   wire::Header header;
+  header.suite = suite_;
   header.type = type;
   header.role = own_role_;
   header.exchange = exchange_;
@@ -64,6 +66,7 @@ Channel::Sealed Channel::seal(const wire::Header& header, ByteView body, const S
 Result<std::optional<Incoming>> Channel::open(const wire::Datagram& datagram, ByteView octets,
                                               const Secret* key) {
   const wire::Header& header = datagram.header;
+  if (header.suite != suite_) return fail(kSuiteDiffers, "within an exchange");
   if (header.message_number != received_number_ + 1) {
     return fail(kStaleRetransmission, "message number " + std::to_string(header.message_number));
   }
@@ -178,7 +181,7 @@ Bytes signed_part(const wire::Header& header, const wire::Message& message) {
   return octets;
 }
 
-Bytes negotiate_1_content(const Digest& th1, ByteView create_2_signature, ByteView own_part) {
+Bytes negotiate_1_content(ByteView th1, ByteView create_2_signature, ByteView own_part) {
   Bytes content = to_bytes(th1);
   append_framed(content, create_2_signature);
   append(content, own_part);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "agent/crypto/suite.h"
 #include "agent/protocol/context.h"
 #include "agent/wire/fragment.h"
 #include "agent/wire/messages.h"
@@ -21,7 +22,7 @@ struct Incoming {
 
 class Channel {
  public:
-  Channel(Context& context, wire::SenderRole own_role, const GroupId& group,
+  Channel(Context& context, wire::SenderRole own_role, Suite suite, const GroupId& group,
           const ExchangeId& exchange, const SocketAddress& peer);
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
@@ -30,6 +31,9 @@ class Channel {
   [[nodiscard]] const SocketAddress& peer() const { return peer_; }
   [[nodiscard]] const ExchangeId& exchange() const { return exchange_; }
   [[nodiscard]] const GroupId& group() const { return group_; }
+  /// Of every message of the exchange (profile P4).
+  [[nodiscard]] Suite suite() const { return suite_; }
+  [[nodiscard]] crypto::Hash hash() const { return crypto::hash_of(suite_); }
 
   /// The header of our next message. Each call takes a number.
   [[nodiscard]] wire::Header next_header(wire::MessageType type);
@@ -70,6 +74,7 @@ class Channel {
 
   Context& context_;
   wire::SenderRole own_role_;
+  Suite suite_;
   GroupId group_;
   ExchangeId exchange_;
   SocketAddress peer_;
@@ -107,7 +112,7 @@ class RetransmitTimer {
 
 /// What the signature of a Negotiate_1 covers (profile P9): TH1 | Create_2's signature, framed |
 /// the message's own header and items before the signature.
-[[nodiscard]] Bytes negotiate_1_content(const Digest& th1, ByteView create_2_signature,
+[[nodiscard]] Bytes negotiate_1_content(ByteView th1, ByteView create_2_signature,
                                         ByteView own_part);
 
 }  // namespace gkmpd::protocol

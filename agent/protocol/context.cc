@@ -35,6 +35,31 @@ const GroupFloor* Context::floor(const GroupId& group) const {
   return found == floors.end() ? nullptr : &found->second;
 }
 
+const IpAddress* Context::own_address(IpFamily family) const {
+  return find_family(config.addresses, family);
+}
+
+Result<void> Context::check_addresses_free(const identity::GroupToken& token) const {
+  const identity::GroupPolicy& policy = token.policy;
+  for (const auto& [id, other] : addresses) {
+    if (id == token.group_id) continue;
+    if (policy.address == other.data || policy.address == other.control) {
+      return fail(kAddressTaken, policy.address.text() + " is an address of group " + other.name +
+                                     " already: give the group one of its own");
+    }
+    if (policy.control_address == other.data) {
+      return fail(kAddressTaken, policy.control_address.text() + " carries the data of group " +
+                                     other.name + " already: give the group another for control");
+    }
+  }
+  return {};
+}
+
+void Context::take_addresses(const identity::GroupToken& token) {
+  addresses[token.group_id] = {token.policy.group, token.policy.address,
+                               token.policy.control_address};
+}
+
 std::vector<wire::CrlNumber> Context::crl_numbers() const {
   std::vector<wire::CrlNumber> numbers;
   for (const identity::CrlVersion& version : config.trust.crl_versions()) {
@@ -64,6 +89,11 @@ bool has_newer_crl(const std::vector<wire::CrlNumber>& theirs,
       return our.issuer_key_hash == their.issuer_key_hash && their.number > our.number;
     });
   });
+}
+
+const IpAddress* find_family(const std::vector<IpAddress>& addresses, IpFamily family) {
+  const auto found = std::ranges::find(addresses, family, &IpAddress::family);
+  return found == addresses.end() ? nullptr : &*found;
 }
 
 void keep_earlier(std::optional<MonoTime>& earliest, std::optional<MonoTime> candidate) {

@@ -34,6 +34,13 @@ class Outbox {
   std::map<std::string_view, std::uint64_t> counters_;
 };
 
+/// Addresses of a group that this host has to do with.
+struct GroupAddresses {
+  std::string name;
+  IpAddress data;
+  IpAddress control;
+};
+
 struct Context {
   EndpointConfig config;
   identity::Host self;
@@ -44,11 +51,21 @@ struct Context {
   std::size_t answered_octets = 0;  // of unfinished messages, in exchanges that others opened
   std::size_t opened_octets = 0;    // in those that we opened
 
+  /// Of every group that stands on this host or is being made: policies of two groups on one data
+  /// address cannot stand side by side.
+  std::map<GroupId, GroupAddresses> addresses{};
+
   [[nodiscard]] const Digest& anchor() const { return config.trust.anchor_key_hash(); }
   [[nodiscard]] NameHash name_hash(std::string_view host) const {
     return identity::name_hash(anchor(), host);
   }
   [[nodiscard]] const GroupFloor* floor(const GroupId& group) const;
+  /// Ours of that family; null if this host has none.
+  [[nodiscard]] const IpAddress* own_address(IpFamily family) const;
+  /// `protocol.address-taken` if another group has the token's data address for data or control, or
+  /// its control address for data.
+  [[nodiscard]] Result<void> check_addresses_free(const identity::GroupToken& token) const;
+  void take_addresses(const identity::GroupToken& token);
   [[nodiscard]] std::vector<wire::CrlNumber> crl_numbers() const;
   /// Our certificate and intermediates in DER, leaf first.
   [[nodiscard]] std::vector<Bytes> certificate_chain() const;
@@ -59,6 +76,10 @@ struct Context {
 /// Compares two hosts' lists: true if `theirs` has a number above ours for an issuer that we know.
 [[nodiscard]] bool has_newer_crl(const std::vector<wire::CrlNumber>& theirs,
                                  const std::vector<wire::CrlNumber>& ours);
+
+/// That of `family` in a list with one address of each family at most; null if there is none.
+[[nodiscard]] const IpAddress* find_family(const std::vector<IpAddress>& addresses,
+                                           IpFamily family);
 
 /// Earlier of two times, either of which may be "never".
 void keep_earlier(std::optional<MonoTime>& earliest, std::optional<MonoTime> candidate);

@@ -32,8 +32,8 @@ ControllerExchange::ControllerExchange(Context& context, const identity::GroupTo
       token_(token),
       flow_(flow),
       member_(std::move(member)),
-      channel_(context, wire::SenderRole::kController, token.group_id, context.random.array<8>(),
-               member_.address) {}
+      channel_(context, wire::SenderRole::kController, token.policy.control_suite, token.group_id,
+               context.random.array<8>(), member_.address) {}
 
 const Secret* ControllerExchange::stage_key() const {
   return &std::get<AwaitNegotiate>(state_).stage.up;
@@ -61,11 +61,13 @@ Result<Bytes> ControllerExchange::signed_create(MessageType type, Create1 create
 
 /// State 1, last step: our portion of the key creation message.
 Result<void> ControllerExchange::start(Now now) {
-  AwaitCreate next{{crypto::EphemeralKey::generate(context_.random), std::nullopt}, {}, {}, {}};
+  const crypto::Agreement agreement = crypto::agreement_of(channel_.suite());
+  AwaitCreate next{
+      {crypto::EphemeralKey::generate(agreement, context_.random), std::nullopt}, {}, {}, {}};
   next.nonce = context_.random.array<32>();
   Result<Bytes> datagram;
   if (flow_ == Flow::kGroup) {
-    next.shares.second = crypto::EphemeralKey::generate(context_.random);
+    next.shares.second = crypto::EphemeralKey::generate(agreement, context_.random);
     wire::CreateGrpKeys1 create;
     create.gtek_id = context_.random.array<16>();
     create.gkek_id = context_.random.array<16>();
@@ -130,12 +132,13 @@ ControllerExchange::Outcome ControllerExchange::handle_timeout(Now now) {
 }
 
 template <typename Create2>
-Result<Digest> ControllerExchange::check_create_2(const Incoming& in, const Create2& create,
-                                                  const crypto::PublicKey& key) const {
+Result<Bytes> ControllerExchange::check_create_2(const Incoming& in, const Create2& create,
+                                                 const crypto::PublicKey& key) const {
   const auto& state = std::get<AwaitCreate>(state_);
   if (create.token_hash != token_.hash) return fail(kTokenHashDiffers, "in the answer");
-  const Digest th1 = keys::transcript_1(
-      state.create_1, ByteView(in.octets).first(wire::kHeaderSize + wire::unsigned_size(in.body)));
+  Bytes th1 = keys::transcript_1(
+      channel_.hash(), state.create_1,
+      ByteView(in.octets).first(wire::kHeaderSize + wire::unsigned_size(in.body)));
   auto good = key.verify(crypto::SignatureContext::kCreate2, {th1}, create.signature);
   if (!good) return pass_on(good);
   return th1;
@@ -162,8 +165,8 @@ Result<ControllerExchange::Step> ControllerExchange::on_create_grp_keys(Now, con
   if (!gtek_agreement) return failed(gtek_agreement.error());
   auto gkek_agreement = std::move(*state.shares.second).agree(create.gkek_creation);
   if (!gkek_agreement) return failed(gkek_agreement.error());
-  auto stage =
-      keys::derive_group_stage({state.nonce, create.nonce}, *gtek_agreement, *gkek_agreement, *th1);
+  auto stage = keys::derive_group_stage(channel_.hash(), {state.nonce, create.nonce},
+                                        *gtek_agreement, *gkek_agreement, *th1);
   AwaitNegotiate next(std::move(*key), state.key_ids);
   next.create_1 = state.create_1;
   next.create_2 = in.octets;
@@ -188,7 +191,8 @@ Result<ControllerExchange::Step> ControllerExchange::on_create_session_kek(Now,
   if (!th1) return pass_on(th1);
   auto agreement = std::move(state.shares.first).agree(create.skek_creation);
   if (!agreement) return failed(agreement.error());
-  auto stage = keys::derive_session_stage({state.nonce, create.nonce}, *agreement, *th1);
+  auto stage =
+      keys::derive_session_stage(channel_.hash(), {state.nonce, create.nonce}, *agreement, *th1);
   AwaitNegotiate next(std::move(*key), state.key_ids);
   next.create_1 = state.create_1;
   next.create_2 = in.octets;
@@ -199,8 +203,7 @@ Result<ControllerExchange::Step> ControllerExchange::on_create_session_kek(Now,
 
 /// RFC 2093 4.4 and 4.8: token and permissions, sealed, with the controller's signature over the
 /// whole transcript (profile S9).
-Result<ControllerExchange::Step> ControllerExchange::negotiate(AwaitNegotiate next,
-                                                               const Digest& th1,
+Result<ControllerExchange::Step> ControllerExchange::negotiate(AwaitNegotiate next, ByteView th1,
                                                                ByteView create_2_signature) {
   wire::Negotiate1 message;
   message.key_ids = next.key_ids;
@@ -236,12 +239,12 @@ Result<ControllerExchange::Step> ControllerExchange::on_negotiate(Now now, const
         wire::encode_body(wire::Refusal{std::string(good.error().name())}), state.stage.down);
     return Step{Done{}, sealed.datagrams, Outcome::kFailed, good.error()};
   }
-  const Digest th2 =
-      keys::transcript_2(state.create_1, state.create_2, state.negotiate_1, in.octets);
-  return Step{
-      Reviewed{state.key_ids, keys::derive_pairwise(state.root, th2), std::move(state.packet)},
-      {},
-      Outcome::kReviewed};
+  const Bytes th2 = keys::transcript_2(channel_.hash(), state.create_1, state.create_2,
+                                       state.negotiate_1, in.octets);
+  return Step{Reviewed{state.key_ids, keys::derive_pairwise(channel_.hash(), state.root, th2),
+                       std::move(state.packet)},
+              {},
+              Outcome::kReviewed};
 }
 
 Result<void> ControllerExchange::review(Now now, const AwaitNegotiate& state,
@@ -287,8 +290,8 @@ void ControllerExchange::download(Now now, const Epoch& epoch) {
   message.statement = epoch.octets;
   message.statement_signature = epoch.signature;
   if (flow_ == Flow::kSession) {
-    message.encrypted_grp_keys =
-        keys::seal_packet(reviewed.keys.skek.down, epoch.octets, epoch.signature, epoch.packet);
+    message.encrypted_grp_keys = keys::seal_packet(channel_.hash(), reviewed.keys.skek.down,
+                                                   epoch.octets, epoch.signature, epoch.packet);
   }
   message.sender_table = wire::encode(epoch.senders);
   message.exclusion_set = wire::encode(epoch.exclusions);

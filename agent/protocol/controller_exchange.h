@@ -124,11 +124,11 @@ class ControllerExchange {
   [[nodiscard]] Result<Step> on_refusal(Now now, const Incoming& in);
 
   template <typename Create2>
-  [[nodiscard]] Result<Digest> check_create_2(const Incoming& in, const Create2& create,
-                                              const crypto::PublicKey& key) const;
+  [[nodiscard]] Result<Bytes> check_create_2(const Incoming& in, const Create2& create,
+                                             const crypto::PublicKey& key) const;
   template <typename Create1>
   [[nodiscard]] Result<Bytes> signed_create(wire::MessageType type, Create1 create);
-  [[nodiscard]] Result<Step> negotiate(AwaitNegotiate next, const Digest& th1,
+  [[nodiscard]] Result<Step> negotiate(AwaitNegotiate next, ByteView th1,
                                        ByteView create_2_signature);
   [[nodiscard]] Result<void> review(Now now, const AwaitNegotiate& state,
                                     const wire::Negotiate2& negotiate) const;

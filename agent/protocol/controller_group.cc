@@ -42,25 +42,30 @@ Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(Context& context,
 }
 
 void ControllerGroup::begin() {
+  context_.take_addresses(token_);
   save_ = context_.save(token_.group_id, token_.policy.group, floor_);
 }
 
 Result<void> ControllerGroup::take_members(const identity::MemberList& list) {
   for (const identity::MemberList::Entry& listed : list.members) {
     if (listed.name == context_.self.name) continue;
+    const IpFamily family = token_.policy.family();
     std::optional<IpAddress> address = listed.address;
     if (!address) {
       const auto known = context_.config.hosts.find(listed.name);
-      if (known == context_.config.hosts.end()) {
-        return fail(kNoAddress, "no address for " + listed.name +
+      const IpAddress* found =
+          known == context_.config.hosts.end() ? nullptr : find_family(known->second, family);
+      if (found == nullptr) {
+        return fail(kNoAddress, std::string("no ") + (family == IpFamily::kV4 ? "IPv4" : "IPv6") +
+                                    " address for " + listed.name +
                                     ": put one into the member list, or under [hosts] of the "
                                     "configuration");
       }
-      address = known->second;
+      address = *found;
     }
-    if (address->family != context_.config.control_unicast.ip.family) {
+    if (address->family != family) {
       return fail(kAddressFamily, listed.name + " has address " + address->text() +
-                                      ", which is of another family than this host's");
+                                      ", which is of another family than the group's");
     }
     members_.push_back({.name = listed.name, .address = *address, .why = {}, .retry_at = {}});
   }
@@ -95,7 +100,7 @@ Result<void> ControllerGroup::assign_senders() {
     floor_.next_sender_id = 1;
   }
   for (const std::string& name : token_.policy.senders) {
-    IpAddress source = context_.config.control_unicast.ip;
+    IpAddress source = *context_.own_address(token_.policy.family());
     if (name != context_.self.name) {
       const auto listed = std::ranges::find(members_, name, &Entry::name);
       if (listed == members_.end()) {
@@ -326,11 +331,12 @@ void ControllerGroup::send_heartbeat(Now now) {
   heartbeat.token_hash = token_.hash;
   heartbeat.crl_numbers = context_.crl_numbers();
   heartbeat.exclusion_hash = epoch.statement.exclusion_hash;
-  heartbeat.control_unicast = context_.config.control_unicast;
+  heartbeat.control_unicast = {*context_.own_address(token_.policy.family()), context_.config.port};
   heartbeat.control_multicast = live_->control_multicast();
   heartbeat.active = distributed_;
 
   wire::Header header;
+  header.suite = token_.policy.control_suite;
   header.type = wire::MessageType::kHeartbeat;
   header.role = wire::SenderRole::kController;
   header.group = token_.group_id;

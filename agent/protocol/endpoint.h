@@ -30,10 +30,12 @@ struct EndpointConfig {
   crypto::Certificate certificate;
   std::vector<crypto::Certificate> intermediates;
   crypto::PrivateKey key;
-  /// Where peers reach us, and the address we send groups' data from.
-  SocketAddress control_unicast;
-  /// Names to control addresses, for member lists that name no address (never DNS).
-  std::map<std::string, IpAddress> hosts;
+  /// Where peers reach us, and what we send groups' data from: one address of a family at most.
+  std::vector<IpAddress> addresses;
+  std::uint16_t port = 0;
+  /// Names to control addresses, one of a family at most, for member lists that name no address
+  /// (never DNS).
+  std::map<std::string, std::vector<IpAddress>> hosts;
 };
 
 /// Highest values used or seen for a group; survives restarts (profile S5, P34).

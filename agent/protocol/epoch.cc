@@ -4,6 +4,7 @@
 #include <set>
 
 #include "agent/crypto/hash.h"
+#include "agent/crypto/suite.h"
 #include "agent/protocol/errors.h"
 
 namespace gkmpd::protocol {
@@ -39,7 +40,8 @@ Result<void> check_order(const Context& context, const EpochCheck& check,
 
 Result<void> check_signer(const EpochCheck& check, const wire::Statement& statement) {
   if (statement.token_hash != check.token.hash ||
-      statement.tuple.token_version != check.token.policy.version) {
+      statement.tuple.token_version != check.token.policy.version ||
+      statement.suite != check.token.policy.control_suite) {
     return fail(kStatementToken, "the statement is for another token");
   }
   if (statement.controller != check.controller.hash ||
@@ -109,9 +111,9 @@ Result<void> check_senders(const Context& context, const EpochCheck& check,
     if (listed.erase(entry.host) == 0) {
       return fail(kSenderTable, "the sender table has a host twice, or one that the token lacks");
     }
-    const IpAddress& own = context.config.control_unicast.ip;
+    const IpAddress* own = context.own_address(check.token.policy.family());
     if (entry.host == context.self.hash &&
-        std::ranges::find(entry.sources, own) == entry.sources.end()) {
+        (own == nullptr || std::ranges::find(entry.sources, *own) == entry.sources.end())) {
       return fail(kSenderTable, "the sender table gives this host another address than its own");
     }
   }
@@ -135,6 +137,7 @@ Result<Epoch> sign_epoch(Context& context, EpochPlan plan, Now now) {
   epoch.packet = std::move(plan.packet);
   epoch.senders = std::move(plan.senders);
   wire::Statement& statement = epoch.statement;
+  statement.suite = policy.control_suite;
   statement.group = plan.token.group_id;
   statement.tuple = plan.tuple;
   statement.controller = context.self.hash;
@@ -195,7 +198,8 @@ Result<Epoch> check_epoch(const Context& context, const EpochCheck& check,
   if (packet) {
     epoch.packet = packet->clone();
   } else if (download.encrypted_grp_keys) {
-    auto opened = keys::open_packet(skek, download.statement, download.statement_signature,
+    auto opened = keys::open_packet(crypto::hash_of(check.token.policy.control_suite), skek,
+                                    download.statement, download.statement_signature,
                                     *download.encrypted_grp_keys);
     if (!opened) return pass_on(opened);
     epoch.packet = std::move(*opened);

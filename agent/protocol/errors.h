@@ -20,6 +20,7 @@ inline constexpr ErrorKind kReassemblyFull{"protocol.reassembly-full"};
 inline constexpr ErrorKind kReportsDropped{"protocol.reports-dropped"};
 
 // Exchanges.
+inline constexpr ErrorKind kSuiteDiffers{"protocol.suite-differs"};
 inline constexpr ErrorKind kTokenHashDiffers{"protocol.token-hash-differs"};
 inline constexpr ErrorKind kKeyDiffers{"protocol.key-differs-from-certificate"};
 inline constexpr ErrorKind kKeyIdDiffers{"protocol.key-id-differs"};
@@ -38,12 +39,13 @@ inline constexpr ErrorKind kNoSenderRole{"protocol.no-sender-role"};
 inline constexpr ErrorKind kGroupIdDiffers{"protocol.group-id-differs"};
 inline constexpr ErrorKind kActionMissing{"protocol.action-not-in-token"};
 inline constexpr ErrorKind kPortDiffers{"protocol.control-port-differs"};
+inline constexpr ErrorKind kAddressTaken{"protocol.address-taken"};
+inline constexpr ErrorKind kAddressFamily{"protocol.address-family"};
 
 // Commands.
 inline constexpr ErrorKind kGroupExists{"protocol.group-exists"};
 inline constexpr ErrorKind kNoMembers{"protocol.no-members"};
 inline constexpr ErrorKind kNoAddress{"protocol.no-address"};
-inline constexpr ErrorKind kAddressFamily{"protocol.address-family"};
 inline constexpr ErrorKind kSenderNotListed{"protocol.sender-not-listed"};
 inline constexpr ErrorKind kNoMemberAnswered{"protocol.no-member-answered"};
 inline constexpr ErrorKind kSaveFailed{"protocol.save-failed"};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/crypto/suite.h"
 #include "agent/keys/esp.h"
 #include "agent/protocol/errors.h"
 
@@ -99,19 +100,31 @@ Result<xfrm::GroupSpec> LiveGroup::spec(Now now) const {
   spec.port = policy.port;
   spec.suite = policy.suite;
   spec.mode = policy.mode;
+  spec.sender_mode = policy.sender_mode;
   spec.replay_window = policy.replay_window;
   // Expired: guard and inbound policy stay, so that nothing goes or comes in clear.
   if (expired_ || epoch_.statement.not_after <= now.wall) return spec;
 
-  const auto lifetime = static_cast<std::uint64_t>((epoch_.statement.not_after - now.wall).count());
-  const keys::EspKeys esp(epoch_.packet.gtek, epoch_.hash);
   for (const wire::SenderTable::Entry& entry : epoch_.senders.entries) {
-    const auto source = std::ranges::find(entry.sources, policy.address.family, &IpAddress::family);
-    if (source == entry.sources.end()) continue;
-    if (is_own(entry)) {
-      spec.own_source = *source;
-      if (active_) spec.active_generation = generation();
-    }
+    if (!is_own(entry)) continue;
+    const IpAddress* source = find_family(entry.sources, policy.family());
+    if (source == nullptr) continue;
+    spec.own_source = *source;
+    if (active_) spec.active_generation = generation();
+  }
+  const auto lifetime = static_cast<std::uint64_t>((epoch_.statement.not_after - now.wall).count());
+  auto added = policy.sender_mode == xfrm::SenderMode::kShared ? add_shared(spec, lifetime)
+                                                               : add_senders(spec, lifetime);
+  if (!added) return pass_on(added);
+  return spec;
+}
+
+Result<void> LiveGroup::add_senders(xfrm::GroupSpec& spec, std::uint64_t lifetime_s) const {
+  const identity::GroupPolicy& policy = token_.policy;
+  const keys::EspKeys esp(crypto::hash_of(policy.control_suite), epoch_.packet.gtek, epoch_.hash);
+  for (const wire::SenderTable::Entry& entry : epoch_.senders.entries) {
+    const IpAddress* source = find_family(entry.sources, policy.family());
+    if (source == nullptr) continue;
     // Of its own run a sender uses the first id; the others stand by (profile S14).
     const std::uint32_t count = is_own(entry) ? 1 : entry.count;
     for (std::uint32_t id = entry.first_id; id < entry.first_id + count; ++id) {
@@ -119,10 +132,22 @@ Result<xfrm::GroupSpec> LiveGroup::spec(Now now) const {
       const auto spi = keys::spi(policy.spi_prefix, epoch_.statement.tuple, sender_id);
       if (!spi) return fail(spi.error().kind, spi.error().detail);
       spec.senders.push_back({*spi, *source, is_own(entry), generation(),
-                              esp.sender_key(policy.suite, *spi, sender_id), lifetime});
+                              esp.sender_key(policy.suite, *spi, sender_id), lifetime_s});
     }
   }
-  return spec;
+  return {};
+}
+
+Result<void> LiveGroup::add_shared(xfrm::GroupSpec& spec, std::uint64_t lifetime_s) const {
+  const identity::GroupPolicy& policy = token_.policy;
+  const keys::EspKeys esp(crypto::hash_of(policy.control_suite), epoch_.packet.gtek, epoch_.hash);
+  const auto spi = keys::spi(policy.spi_prefix, epoch_.statement.tuple, keys::kSharedSenderId);
+  if (!spi) return fail(spi.error().kind, spi.error().detail);
+  IpAddress any;
+  any.family = policy.family();
+  spec.senders.push_back({*spi, any, spec.own_source.has_value(), generation(),
+                          esp.shared_key(policy.suite, *spi), lifetime_s});
+  return {};
 }
 
 void LiveGroup::install(Now now) {

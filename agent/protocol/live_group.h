@@ -31,6 +31,10 @@ class LiveGroup {
 
  private:
   [[nodiscard]] Result<xfrm::GroupSpec> spec(Now now) const;
+  /// An SA for each id of each sender.
+  [[nodiscard]] Result<void> add_senders(xfrm::GroupSpec& spec, std::uint64_t lifetime_s) const;
+  /// The one SA of all senders (RFC 5374 3.1): from any source, without a replay window.
+  [[nodiscard]] Result<void> add_shared(xfrm::GroupSpec& spec, std::uint64_t lifetime_s) const;
   void install(Now now);
   /// What the kernel did not take is tried again.
   void install_failed(Now now, const Error& why);

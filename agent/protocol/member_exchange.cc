@@ -41,10 +41,10 @@ const std::array<MemberExchange::Transition, 6> MemberExchange::kTransitions{{
     {2, MessageType::kRefusal, &MemberExchange::stage_key, &MemberExchange::on_refusal},
 }};
 
-MemberExchange::MemberExchange(Context& context, const GroupId& group, const ExchangeId& exchange,
-                               const SocketAddress& controller, Now now)
+MemberExchange::MemberExchange(Context& context, Suite suite, const GroupId& group,
+                               const ExchangeId& exchange, const SocketAddress& controller, Now now)
     : context_(context),
-      channel_(context, wire::SenderRole::kMember, group, exchange, controller),
+      channel_(context, wire::SenderRole::kMember, suite, group, exchange, controller),
       forget_at_(now.mono + kMemberExchangeLife) {}
 
 const MemberExchange::Transition* MemberExchange::transition_for(MessageType type) const {
@@ -97,8 +97,9 @@ Result<MemberExchange::Step> MemberExchange::on_create_grp_keys(Now, const Incom
   const auto& create = std::get<wire::CreateGrpKeys1>(in.message);
   auto key = check_create_1(in, create);
   if (!key) return pass_on(key);
-  auto for_gtek = crypto::EphemeralKey::generate(context_.random);
-  auto for_gkek = crypto::EphemeralKey::generate(context_.random);
+  const crypto::Agreement agreement = crypto::agreement_of(channel_.suite());
+  auto for_gtek = crypto::EphemeralKey::generate(agreement, context_.random);
+  auto for_gkek = crypto::EphemeralKey::generate(agreement, context_.random);
 
   wire::CreateGrpKeys2 answer;
   answer.gtek_id = create.gtek_id;
@@ -118,8 +119,8 @@ Result<MemberExchange::Step> MemberExchange::on_create_grp_keys(Now, const Incom
   auto step = answer_create(in, create, answer, MessageType::kCreateGrpKeys2, std::move(next));
   if (!step) return step;
   auto& waiting = std::get<AwaitNegotiate>(step->next);
-  auto stage = keys::derive_group_stage({create.nonce, answer.nonce}, *gtek_agreement,
-                                        *gkek_agreement, waiting.th1);
+  auto stage = keys::derive_group_stage(channel_.hash(), {create.nonce, answer.nonce},
+                                        *gtek_agreement, *gkek_agreement, waiting.th1);
   waiting.stage = std::move(stage.negotiate);
   waiting.root = std::move(stage.root);
   waiting.packet = std::move(stage.packet);
@@ -132,7 +133,8 @@ Result<MemberExchange::Step> MemberExchange::on_create_session_kek(Now, const In
   const auto& create = std::get<wire::CreateSessionKek1>(in.message);
   auto key = check_create_1(in, create);
   if (!key) return pass_on(key);
-  auto ephemeral = crypto::EphemeralKey::generate(context_.random);
+  auto ephemeral =
+      crypto::EphemeralKey::generate(crypto::agreement_of(channel_.suite()), context_.random);
 
   wire::CreateSessionKek2 answer;
   answer.skek_id = create.skek_id;
@@ -146,7 +148,8 @@ Result<MemberExchange::Step> MemberExchange::on_create_session_kek(Now, const In
   auto step = answer_create(in, create, answer, MessageType::kCreateSessionKek2, std::move(next));
   if (!step) return step;
   auto& waiting = std::get<AwaitNegotiate>(step->next);
-  auto stage = keys::derive_session_stage({create.nonce, answer.nonce}, *agreement, waiting.th1);
+  auto stage = keys::derive_session_stage(channel_.hash(), {create.nonce, answer.nonce}, *agreement,
+                                          waiting.th1);
   waiting.stage = std::move(stage.stek);
   waiting.root = std::move(stage.root);
   return step;
@@ -160,7 +163,7 @@ Result<MemberExchange::Step> MemberExchange::answer_create(const Incoming& in,
   answer.public_key = context_.config.key.public_key().spki();
   answer.token_hash = create.token_hash;
   const wire::Header header = channel_.next_header(answer_type);
-  next.th1 = keys::transcript_1(in.octets, signed_part(header, answer));
+  next.th1 = keys::transcript_1(channel_.hash(), in.octets, signed_part(header, answer));
   auto signature = context_.config.key.sign(crypto::SignatureContext::kCreate2, {next.th1});
   if (!signature) return pass_on(signature);
   answer.signature = std::move(*signature);
@@ -197,15 +200,15 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
   answer.certificates = context_.certificate_chain();
   answer.crl_numbers = context_.crl_numbers();
   if (is_sender(reviewed->token.policy, context_.self.name)) {
-    answer.source_addresses = {context_.config.control_unicast.ip};
+    answer.source_addresses = {*context_.own_address(reviewed->token.policy.family())};
   }
   const auto sealed =
       Channel::seal(channel_.next_header(state.group_flow ? MessageType::kNegotiateGrpKeys2
                                                           : MessageType::kNegotiateSessionKeys2),
                     wire::encode_body(answer), state.stage.up);
-  const Digest th2 =
-      keys::transcript_2(state.create_1, state.create_2, in.octets, sealed.transcript);
-  reviewed->keys = keys::derive_pairwise(state.root, th2);
+  const Bytes th2 = keys::transcript_2(channel_.hash(), state.create_1, state.create_2, in.octets,
+                                       sealed.transcript);
+  reviewed->keys = keys::derive_pairwise(channel_.hash(), state.root, th2);
   // Nothing can fail any more: what is not derived again moves on.
   reviewed->key_ids = state.key_ids;
   reviewed->stage = std::move(state.stage);
@@ -226,6 +229,12 @@ Result<MemberExchange::AwaitDownload> MemberExchange::review(Now now, const Awai
   if (!token) return pass_on(token);
   if (token->group_id != channel_.group()) {
     return fail(kGroupIdDiffers, "the token is for another group than the exchange");
+  }
+  if (token->policy.control_suite != channel_.suite()) {
+    return fail(kSuiteDiffers, "the exchange is not of the token's [control] suite");
+  }
+  if (token->policy.family() != channel_.peer().ip.family) {
+    return fail(kAddressFamily, "the exchange came over the other family than the group's");
   }
   auto rank = review_controller(token->policy, controller);
   if (!rank) return pass_on(rank);

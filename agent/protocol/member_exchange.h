@@ -13,7 +13,8 @@ namespace gkmpd::protocol {
 class MemberExchange {
  public:
   /// Answers to whichever Create message comes first.
-  MemberExchange(Context& context, const GroupId& group, const ExchangeId& exchange,
+  /// `suite` is that of the message which opens the exchange.
+  MemberExchange(Context& context, Suite suite, const GroupId& group, const ExchangeId& exchange,
                  const SocketAddress& controller, Now now);
 
   /// What the owner has to know of a datagram's effect.
@@ -57,7 +58,7 @@ class MemberExchange {
     Bytes create_1;
     Bytes create_2;
     Bytes create_2_signature;
-    Digest th1{};
+    Bytes th1;
     Digest token_hash{};
     crypto::PublicKey controller_key;
     std::vector<KeyId> key_ids;

@@ -20,7 +20,9 @@ Result<void> MemberSide::handle_datagram(Now now, const SocketAddress& from,
                        header.type == MessageType::kCreateSessionKek1;
     if (!opens) return fail(kUnknownExchange);
     if (exchanges_.size() >= kMaxMemberExchanges) return fail(kTooManyExchanges);
-    found = exchanges_.try_emplace(key, context_, header.group, header.exchange, from, now).first;
+    found = exchanges_
+                .try_emplace(key, context_, header.suite, header.group, header.exchange, from, now)
+                .first;
     // A first message that does not hold leaves nothing behind.
     auto outcome = found->second.handle_datagram(now, from, datagram, octets, nullptr);
     if (!outcome) {
@@ -63,6 +65,10 @@ bool MemberSide::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
     exchange->second.abandon({kTooManyGroups, "this host holds keys of too many groups"});
     return true;
   }
+  if (auto free = context_.check_addresses_free(exchange->second.prepared()->token); !free) {
+    exchange->second.abandon(free.error());
+    return true;
+  }
   if (const GroupFloor* held = context_.floor(std::get<GroupId>(key));
       held && held->tuple > floor.tuple) {
     exchange->second.abandon({kStatementStale, "a later epoch came in meanwhile"});
@@ -90,6 +96,7 @@ void MemberSide::commit(Now now, MemberExchange::Prepared prepared,
       context_.out.event(LeaveControl{id, heard_so_far});
     }
   }
+  context_.take_addresses(prepared.token);
   LiveGroup live(context_, std::move(prepared.token), std::move(prepared.epoch), now);
   if (held != groups_.end()) groups_.erase(held);
   groups_.emplace(id, Group{.controller = std::move(prepared.controller),
@@ -108,6 +115,7 @@ Result<void> MemberSide::handle_heartbeat(Now now, const wire::Datagram& datagra
   const auto& heartbeat = std::get<wire::Heartbeat>(*message);
 
   if (auto good = check_heartbeat(now, group, heartbeat); !good) return good;
+  if (datagram.header.suite != group.live.token().policy.control_suite) return fail(kSuiteDiffers);
   if (!may_check(now, group)) return fail(kHeartbeatRate);
   const ByteView signed_octets =
       octets.first(wire::kHeaderSize + wire::unsigned_size(datagram.body));

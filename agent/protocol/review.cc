@@ -68,7 +68,7 @@ Result<identity::GroupToken> review_token(const Context& context, ByteView der, 
   auto token = identity::check_token(
       der, {&context.config.trust, &context.config.limits, token_mark, &context, now.wall});
   if (!token) return token;
-  const std::uint16_t port = context.config.control_unicast.port;
+  const std::uint16_t port = context.config.port;
   if (token->policy.control_port != port) {
     return fail(kPortDiffers, "the token's control port is " +
                                   std::to_string(token->policy.control_port) +
@@ -77,6 +77,12 @@ Result<identity::GroupToken> review_token(const Context& context, ByteView der, 
   if (!token->policy.actions.contains(identity::Action::kCreate)) {
     return fail(kActionMissing, "the token does not allow to create the group");
   }
+  if (context.own_address(token->policy.family()) == nullptr) {
+    return fail(kAddressFamily,
+                "the group is of a family, IPv4 or IPv6, of which this host has no address: give "
+                "it one in [control] address");
+  }
+  if (auto free = context.check_addresses_free(*token); !free) return pass_on(free);
   return token;
 }
 

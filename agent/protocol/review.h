@@ -24,7 +24,8 @@ namespace gkmpd::protocol {
 [[nodiscard]] bool is_sender(const identity::GroupPolicy& policy, std::string_view host);
 
 /// The token of `der` after every check of identity::check_token against this host's floors, that
-/// its control port is ours, and that it allows creation.
+/// its control port is ours, that it allows creation, that we have an address of its family, and
+/// that no other group of ours has its addresses.
 [[nodiscard]] Result<identity::GroupToken> review_token(const Context& context, ByteView der,
                                                         Now now);
 

@@ -4,6 +4,7 @@
 #include "agent/base/bytes.h"
 #include "agent/base/error.h"
 #include "agent/base/ids.h"
+#include "agent/base/suite.h"
 
 namespace gkmpd::wire {
 
@@ -19,11 +20,6 @@ inline constexpr std::size_t kMaxMessage = kMaxFragments * (kMaxBody - kSealOver
 
 inline constexpr std::uint16_t kMagic = 0x474b;  // "GK"
 inline constexpr std::uint8_t kVersion = 1;
-
-/// Protocol suite: what a Create must agree on (profile P4).
-enum class Suite : std::uint8_t {
-  kX25519Sha256Aes256Gcm = 1,
-};
 
 /// Messages of RFC 2093 section 4 that figures 1 and 2 use, plus heartbeat and refusal. Numbers of
 /// later messages are reserved in docs/PROTOCOL.md.
@@ -50,7 +46,7 @@ enum class MessageType : std::uint8_t {
 enum class SenderRole : std::uint8_t { kController = 1, kMember = 2 };
 
 struct Header {
-  Suite suite = Suite::kX25519Sha256Aes256Gcm;
+  Suite suite = Suite::kX25519Sha256;
   MessageType type = MessageType::kHeartbeat;
   SenderRole role = SenderRole::kController;
   ExchangeId exchange{};  // all zero in a heartbeat

@@ -1,5 +1,6 @@
 #include "agent/wire/items.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <limits>
 
@@ -155,6 +156,13 @@ void ItemReader::optional_octets(Item tag, std::optional<Bytes>& value, std::siz
     return;
   }
   value = to_bytes(*octets);
+}
+
+void ItemReader::share(Item tag, Bytes& value) {
+  octets(tag, value, kShareOctets.back());
+  if (in_.ok() && std::ranges::count(kShareOctets, value.size()) == 0) {
+    in_.fail(kBadValue, describe(tag) + " of " + std::to_string(value.size()) + " octets");
+  }
 }
 
 void ItemReader::signature(Bytes& value) { octets(Item::kSignature, value, kMaxSignatureOctets); }

@@ -65,6 +65,7 @@ class ItemWriter {
   void optional_octets(Item tag, const std::optional<Bytes>& value, std::size_t /*size*/) {
     if (value) add(tag, *value);
   }
+  void share(Item tag, const Bytes& value) { add(tag, value); }
   void signature(const Bytes& value) {
     if (signature_ == Signature::kWith) add(Item::kSignature, value);
   }
@@ -93,6 +94,8 @@ class ItemReader {
   void octets(Item tag, Bytes& value, std::size_t max_size);
   /// Exactly `size` octets, if the item is there.
   void optional_octets(Item tag, std::optional<Bytes>& value, std::size_t size);
+  /// Of one of the sizes of kShareOctets.
+  void share(Item tag, Bytes& value);
   void signature(Bytes& value);
 
   /// The first error, or `wire.unexpected-item` if an item was not asked for.

@@ -18,8 +18,8 @@ void group_creation(auto& items, auto& m) {
   items.item(Item::kGtekId, m.gtek_id);
   items.item(Item::kGkekId, m.gkek_id);
   items.item(Item::kNonce, m.nonce);
-  items.item(Item::kGtekCreation, m.gtek_creation);
-  items.item(Item::kGkekCreation, m.gkek_creation);
+  items.share(Item::kGtekCreation, m.gtek_creation);
+  items.share(Item::kGkekCreation, m.gkek_creation);
   items.octets(Item::kPublicKey, m.public_key, kMaxPublicKeyOctets);
   items.item(Item::kTokenHash, m.token_hash);
   items.signature(m.signature);
@@ -29,7 +29,7 @@ void group_creation(auto& items, auto& m) {
 void session_creation(auto& items, auto& m) {
   items.item(Item::kSkekId, m.skek_id);
   items.item(Item::kNonce, m.nonce);
-  items.item(Item::kSkekCreation, m.skek_creation);
+  items.share(Item::kSkekCreation, m.skek_creation);
   items.octets(Item::kPublicKey, m.public_key, kMaxPublicKeyOctets);
   items.item(Item::kTokenHash, m.token_hash);
   items.signature(m.signature);

@@ -3,6 +3,7 @@
 // most once.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <variant>
@@ -16,7 +17,7 @@
 namespace gkmpd::wire {
 
 using Nonce32 = ByteArray<32>;
-using CreationField = ByteArray<32>;  // an X25519 share
+using CreationField = Bytes;  // a share of the suite's key agreement
 
 /// RFC 2093 3.18; only requests that a message of today makes.
 enum class Request : std::uint8_t { kGroupCreation = 5 };
@@ -33,6 +34,9 @@ inline constexpr std::size_t kMaxCertificates = 4;
 inline constexpr std::size_t kMaxSourceAddresses = 8;
 inline constexpr std::size_t kMaxCertificateOctets = 8 * 1024;
 inline constexpr std::size_t kMaxTokenOctets = 32 * 1024;
+/// An X25519 share, and uncompressed points of P-256 and P-384. Whether it is of the suite's size
+/// is for the agreement to see.
+inline constexpr std::array<std::size_t, 3> kShareOctets{32, 65, 97};
 inline constexpr std::size_t kMaxPublicKeyOctets = 256;
 inline constexpr std::size_t kMaxSignatureOctets = 256;
 /// Key ids of a Negotiate: GTEK and GKEK, or SKEK.
@@ -47,8 +51,8 @@ struct CreateGrpKeys1 {
   KeyId gtek_id{};
   KeyId gkek_id{};
   Nonce32 nonce{};
-  CreationField gtek_creation{};
-  CreationField gkek_creation{};
+  CreationField gtek_creation;
+  CreationField gkek_creation;
   Bytes public_key;  // SubjectPublicKeyInfo
   Digest token_hash{};
   Bytes signature;
@@ -60,8 +64,8 @@ struct CreateGrpKeys2 {
   KeyId gtek_id{};
   KeyId gkek_id{};
   Nonce32 nonce{};
-  CreationField gtek_creation{};
-  CreationField gkek_creation{};
+  CreationField gtek_creation;
+  CreationField gkek_creation;
   Bytes public_key;
   Digest token_hash{};
   Bytes signature;
@@ -73,7 +77,7 @@ struct CreateSessionKek1 {
   Request request = Request::kGroupCreation;
   KeyId skek_id{};
   Nonce32 nonce{};
-  CreationField skek_creation{};
+  CreationField skek_creation;
   Bytes public_key;
   Digest token_hash{};
   Bytes signature;
@@ -84,7 +88,7 @@ struct CreateSessionKek1 {
 struct CreateSessionKek2 {
   KeyId skek_id{};
   Nonce32 nonce{};
-  CreationField skek_creation{};
+  CreationField skek_creation;
   Bytes public_key;
   Digest token_hash{};
   Bytes signature;
@@ -182,7 +186,7 @@ inline constexpr std::size_t kMaxExclusionSetOctets = 2 + kMaxExclusions * 32;
 
 /// The epoch statement (profile P8). Its encoding has fixed fields first, CRL numbers last.
 struct Statement {
-  Suite suite = Suite::kX25519Sha256Aes256Gcm;
+  Suite suite = Suite::kX25519Sha256;
   GroupId group{};
   EpochTuple tuple;
   NameHash controller{};

@@ -49,7 +49,9 @@ void get(Reader& in, Request& value) {
 
 void put(Writer& out, Suite value) { out.number(static_cast<std::uint8_t>(value)); }
 void get(Reader& in, Suite& value) {
-  get_enum(in, value, {Suite::kX25519Sha256Aes256Gcm}, "suite", kUnknownSuite);
+  using enum Suite;
+  get_enum(in, value, {kX25519Sha256, kP256Sha256, kP384Sha384, kX25519Sha384}, "suite",
+           kUnknownSuite);
 }
 
 void put(Writer& out, Cause value) { out.number(static_cast<std::uint8_t>(value)); }

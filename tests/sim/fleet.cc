@@ -47,7 +47,10 @@ Fleet& Fleet::shared() {
 
 Fleet::Fleet() : pki_(11), strange_pki_(12), commander_(pki_.commander({"blue", "green"})) {
   for (std::size_t i = 0; i < kMaxHosts; ++i) {
-    hosts_.push_back(pki_.host("h" + std::to_string(i), everything()));
+    test::HostOptions options = everything();
+    if (i % 4 == 1) options.key_type = crypto::KeyType::kEd25519;
+    if (i % 8 == 2) options.key_type = crypto::KeyType::kEcdsaP384;
+    hosts_.push_back(pki_.host("h" + std::to_string(i), options));
   }
   for (std::size_t i = 0; i < kFlawCount; ++i) {
     const auto flaw = static_cast<Flaw>(i);
@@ -67,8 +70,17 @@ IpAddress Fleet::address(std::size_t index) {
   return address;
 }
 
+IpAddress Fleet::address_v6(std::size_t index) {
+  IpAddress address;
+  address.family = IpFamily::kV6;
+  address.octets = {0xfd, 0x09};
+  address.octets[14] = static_cast<std::uint8_t>((index + 1) / 256);
+  address.octets[15] = static_cast<std::uint8_t>((index + 1) % 256);
+  return address;
+}
+
 HostSetup Fleet::good(std::size_t index) const {
-  return {&hosts_[index], &*trust_, {address(index), kControlPort}, {}};
+  return {&hosts_[index], &*trust_, {address(index), kControlPort}, address_v6(index)};
 }
 
 HostSetup Fleet::flawed(Flaw flaw, std::size_t index) const {
@@ -76,7 +88,7 @@ HostSetup Fleet::flawed(Flaw flaw, std::size_t index) const {
   if (flaw == Flaw::kStranger) trust = &*strange_trust_;
   // Whoever is revoked would not start with the list that says so.
   if (flaw == Flaw::kRevoked || flaw == Flaw::kOldCrl) trust = &*old_trust_;
-  return {&flawed_.at(flaw), trust, {address(index), kControlPort}, {}};
+  return {&flawed_.at(flaw), trust, {address(index), kControlPort}, address_v6(index)};
 }
 
 GroupPlan Fleet::plan(std::uint64_t seed, const World& world, PlanOptions options) const {
@@ -103,12 +115,13 @@ GroupPlan Fleet::plan(std::uint64_t seed, const World& world, PlanOptions option
     plan.senders.insert(able[i]);
   }
 
+  const IpFamily family = IpAddress::parse(policy.address)->family;
   std::vector<HostIndex> listed{options.controller};
   listed.insert(listed.end(), options.listed.begin(), options.listed.end());
   std::vector<identity::MemberList::Entry> entries;
   for (const HostIndex host : listed) {
     std::optional<IpAddress> address;
-    if (options.with_addresses) address = world.setup(host).address.ip;
+    if (options.with_addresses) address = world.setup(host).address_of(family).ip;
     entries.push_back({name_of(host), address});
     plan.facts.members[name_of(host)] = host;
   }

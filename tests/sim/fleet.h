@@ -29,11 +29,13 @@ class Fleet {
   /// Made at the first call, always with the same octets.
   [[nodiscard]] static Fleet& shared();
 
-  /// A host that may do everything in every group; `index` below kMaxHosts.
+  /// A host that may do everything in every group; `index` below kMaxHosts. Its key is of a type
+  /// that depends on the index. Like every other it has an address of each family.
   [[nodiscard]] HostSetup good(std::size_t index) const;
   /// A host with `flaw`, at the address that good(index) would have.
   [[nodiscard]] HostSetup flawed(Flaw flaw, std::size_t index) const;
   [[nodiscard]] static IpAddress address(std::size_t index);
+  [[nodiscard]] static IpAddress address_v6(std::size_t index);
 
   /// A group named in `policy`, controlled by `controller`, of `listed` hosts of `world` (without
   /// the controller); `refused` of them are listed, but not entitled. The first `sender_count` of

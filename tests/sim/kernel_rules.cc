@@ -39,7 +39,13 @@ void KernelRules::check_sa(MonoTime now, HostIndex host, const IpAddress& own_ad
   if (sa.key.size() != xfrm::key_material_size(install.spec.suite) || sa.hard_lifetime_s == 0) {
     findings_.add(now, host, "sa-form", "key size or lifetime");
   }
-  if (sa.outbound && (!facts.senders.contains(host) || sa.source != own_address)) {
+  const bool shared = install.spec.sender_mode == xfrm::SenderMode::kShared;
+  if (shared && (xfrm::is_counter_mode(install.spec.suite) || install.spec.replay_window != 0 ||
+                 install.spec.senders.size() != 1)) {
+    findings_.add(now, host, "sa-form", "senders share what they must not");
+  }
+  const bool own = shared ? sa.source.is_unspecified() : sa.source == own_address;
+  if (sa.outbound && (!facts.senders.contains(host) || !own)) {
     findings_.add(now, host, "outbound", "not a sender, or from " + sa.source.text());
   }
   const auto [use, fresh] =
@@ -96,8 +102,9 @@ void KernelRules::at_end(MonoTime now) {
             continue;
           }
           const bool hears = std::ranges::any_of(there->second.sas, [&](const Sa& sa) {
-            return !sa.outbound && sa.spi == sent.spi && sa.key == sent.key &&
-                   sa.source == sent.source;
+            // What all senders share hears too where it sends.
+            return (!sa.outbound || sa.source.is_unspecified()) && sa.spi == sent.spi &&
+                   sa.key == sent.key && sa.source == sent.source;
           });
           if (!hears) {
             findings_.add(now, other, "receiver-lacks-sender", "host " + std::to_string(host));

@@ -10,7 +10,8 @@ namespace gkmpd::sim {
 /// install-outsider: no SA at a host that is not entitled to the group.
 /// spi-clash: an SPI is used once per destination, over groups and epochs.
 /// sender-keys-differ: an SPI has one source and one key at every host.
-/// outbound: only a listed sender has an outbound SA, one, from its own address.
+/// outbound: only a listed sender has an outbound SA, one, from its own address; or, where the
+/// senders share one, from any.
 /// early-protect: outbound traffic starts after the activation delay, over an SA that exists.
 /// sa-form: key size, lifetime and destination are what the group says.
 /// receiver-lacks-sender: (at the end) a keyed host has the inbound SA of each keyed sender.

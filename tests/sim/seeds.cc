@@ -52,4 +52,21 @@ WorldOptions options_of(std::uint64_t seed, const Weather& weather) {
   return options;
 }
 
+void draw_width(test::PolicyOptions& policy, Prng& chance) {
+  if (chance.chance(500)) {
+    policy.address = "ff15::1:1";
+    policy.control_address = "ff15::1:2";
+  }
+  constexpr const char* kControlSuites[] = {"x25519-sha384", "p384-sha384", "x25519-sha256",
+                                            "p256-sha256"};
+  policy.control_suite = kControlSuites[chance.below(4)];
+  const bool strong = policy.control_suite.ends_with("384");
+  constexpr const char* kSuites[] = {"aes-gcm-128", "aes-cbc-128-hmac-sha-256", "aes-gcm-256"};
+  policy.suite = kSuites[chance.below(strong ? 3 : 2)];
+  if (policy.suite == kSuites[1] && chance.chance(500)) {
+    policy.sender_mode = "shared";
+    policy.replay_window = 0;
+  }
+}
+
 }  // namespace gkmpd::sim

@@ -26,4 +26,7 @@ struct Weather {
 /// No reachable host is left without keys longer than this.
 inline constexpr milliseconds kSettleLimit{900'000};
 
+/// Draws family, suite, sender mode and control suite: any that go together.
+void draw_width(test::PolicyOptions& policy, Prng& chance);
+
 }  // namespace gkmpd::sim

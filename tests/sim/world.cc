@@ -85,8 +85,10 @@ void World::start(HostIndex index) {
                                   .certificate = host.setup.identity->certificate,
                                   .intermediates = {},
                                   .key = host.setup.identity->key,
-                                  .control_unicast = host.setup.address,
+                                  .addresses = {host.setup.address.ip},
+                                  .port = host.setup.address.port,
                                   .hosts = host.setup.hosts};
+  if (host.setup.second_address) config.addresses.push_back(*host.setup.second_address);
   auto endpoint =
       protocol::Endpoint::make(std::move(config), host.disk, *host.random, now_at(host));
   if (!endpoint) {
@@ -95,7 +97,9 @@ void World::start(HostIndex index) {
     std::abort();
   }
   host.endpoint.emplace(std::move(*endpoint));
-  network_.attach(index, host.setup.address);
+  for (const IpFamily family : {IpFamily::kV4, IpFamily::kV6}) {
+    network_.attach(index, host.setup.address_of(family));
+  }
   for (const auto& [group, floor] : host.disk) keys_.on_saved(index, group, floor);
   note(index, "start", {});
 }
@@ -299,7 +303,8 @@ void World::take(HostIndex index, protocol::InstallGroup install) {
   Host& host = *hosts_[index];
   ++host.effects.installs;
   if (options_.tampering.install) options_.tampering.install(index, install);
-  kernels_.on_install(now_, index, host.setup.address.ip, install, *host.endpoint);
+  kernels_.on_install(now_, index, host.setup.address_of(install.spec.destination.family).ip,
+                      install, *host.endpoint);
   note_spec(index, install);
 
   const bool fails = chance_.chance(host.kernel_failure_permille);
@@ -356,7 +361,8 @@ void World::send(HostIndex index, protocol::Transmit transmit) {
   wire_.on_transmit(now_, index, host.incarnation, transmit);
   note(index, "transmit", transmit.octets);
   for (Delivery& delivery :
-       network_.carry(now_, index, host.setup.address, transmit.to, transmit.octets)) {
+       network_.carry(now_, index, host.setup.address_of(transmit.to.ip.family), transmit.to,
+                      transmit.octets)) {
     const MonoTime at = delivery.at;
     schedule(at, [this, delivery = std::move(delivery)] { arrive(delivery); });
   }

@@ -23,7 +23,15 @@ struct HostSetup {
   const test::TestHost* identity = nullptr;
   const identity::TrustStore* trust = nullptr;
   SocketAddress address;
-  std::map<std::string, IpAddress> hosts;  // names the configuration gives addresses of
+  std::optional<IpAddress> second_address = {};  // of the other family, at the same port
+  /// Names the configuration gives addresses of.
+  std::map<std::string, std::vector<IpAddress>> hosts = {};
+
+  /// That of `family`, or `address` if there is none.
+  [[nodiscard]] SocketAddress address_of(IpFamily family) const {
+    const bool second = second_address && second_address->family == family;
+    return second ? SocketAddress{*second_address, address.port} : address;
+  }
 };
 
 /// A group to be made in a world, and what ought to come of it.

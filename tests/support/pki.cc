@@ -98,6 +98,7 @@ void add_ipsec(Lines& lines, const PolicyOptions& options) {
   lines.number("spi_prefix", options.spi_prefix);
   lines.number("activation_delay_ms", options.activation_delay_ms);
   lines.number("deactivation_delay_ms", options.deactivation_delay_ms);
+  lines.text("on_stop", options.on_stop);
 }
 
 void add_control(Lines& lines, const PolicyOptions& options) {
@@ -105,6 +106,7 @@ void add_control(Lines& lines, const PolicyOptions& options) {
   lines.text("address", options.control_address);
   lines.number("port", options.control_port);
   lines.number("heartbeat_interval_ms", options.heartbeat_interval_ms);
+  if (!options.control_suite.empty()) lines.text("suite", options.control_suite);
 }
 
 }  // namespace

@@ -72,10 +72,13 @@ struct PolicyOptions {
   std::uint32_t spi_prefix = 10;
   std::uint32_t activation_delay_ms = 1000;
   std::uint32_t deactivation_delay_ms = 5000;
+  std::string on_stop = "keep";
 
   std::string control_address = "239.1.1.2";
   std::uint32_t control_port = 8480;
   std::uint32_t heartbeat_interval_ms = 1000;
+  /// Empty: left out, so that the default holds.
+  std::string control_suite = {};
 };
 
 /// The TOML text of a policy.

@@ -27,8 +27,8 @@ M group_creation() {
   m.gtek_id = filled<16>(0x11);
   m.gkek_id = filled<16>(0x12);
   m.nonce = filled<32>(0x13);
-  m.gtek_creation = filled<32>(0x14);
-  m.gkek_creation = filled<32>(0x15);
+  m.gtek_creation = to_bytes(filled<32>(0x14));
+  m.gkek_creation = to_bytes(filled<32>(0x15));
   m.public_key = Bytes(91, 0x16);
   m.token_hash = filled<32>(0x17);
   m.signature = Bytes(71, 0x18);
@@ -40,7 +40,7 @@ M session_creation() {
   M m;
   m.skek_id = filled<16>(0x21);
   m.nonce = filled<32>(0x22);
-  m.skek_creation = filled<32>(0x23);
+  m.skek_creation = to_bytes(filled<32>(0x23));
   m.public_key = Bytes(44, 0x24);
   m.token_hash = filled<32>(0x25);
   m.signature = Bytes(64, 0x26);

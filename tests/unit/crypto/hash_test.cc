@@ -15,6 +15,14 @@ TEST(Sha256, KnownAnswers) {
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Digest, KnownAnswersOfBothHashes) {
+  EXPECT_EQ(to_hex(digest(Hash::kSha256, {as_bytes("a"), as_bytes("bc")})),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(to_hex(digest(Hash::kSha384, {as_bytes("a"), as_bytes("bc")})),
+            "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed"
+            "8086072ba1e7cc2358baeca134c825a7");
+}
+
 TEST(Sha256, PartsAreConcatenated) {
   EXPECT_EQ(sha256({as_bytes("a"), ByteView{}, as_bytes("bc")}), sha256({as_bytes("abc")}));
 }
@@ -76,30 +84,52 @@ constexpr HkdfCase kRfc5869[] = {
 
 TEST(Hkdf, Rfc5869) {
   for (const HkdfCase& row : kRfc5869) {
-    const Secret prk = hkdf_extract(hex(row.salt), secret_hex(row.input));
+    const Secret prk = hkdf_extract(Hash::kSha256, hex(row.salt), secret_hex(row.input));
     EXPECT_EQ(to_hex(prk.expose()), row.prk);
     const Bytes info = hex(row.info);
     const Bytes wanted = hex(row.output);
-    EXPECT_EQ(to_hex(hkdf_expand(prk, {info}, wanted.size()).expose()), row.output);
+    EXPECT_EQ(to_hex(hkdf_expand(Hash::kSha256, prk, {info}, wanted.size()).expose()), row.output);
     const ByteView whole = info;
     const std::size_t half = info.size() / 2;
-    EXPECT_EQ(
-        to_hex(hkdf_expand(prk, {whole.first(half), whole.subspan(half)}, wanted.size()).expose()),
-        row.output);
+    EXPECT_EQ(to_hex(hkdf_expand(Hash::kSha256, prk, {whole.first(half), whole.subspan(half)},
+                                 wanted.size())
+                         .expose()),
+              row.output);
   }
+}
+
+/// RFC 4231's first case is HMAC-SHA-384, which is what Extract is; Expand's first block is an HMAC
+/// over info and the number 1.
+TEST(Hkdf, WithSha384IsMadeOfHmacSha384) {
+  const Secret prk =
+      hkdf_extract(Hash::kSha384, Bytes(20, 0x0b), Secret::copy_of(as_bytes("Hi There")));
+  EXPECT_EQ(to_hex(prk.expose()),
+            "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59c"
+            "faea9ea9076ede7f4af152e8b2fa9cb6");
+  const Secret expanded = hkdf_expand(Hash::kSha384, prk, {as_bytes("x")}, 60);
+  Bytes input = to_bytes(as_bytes("x"));
+  input.push_back(1);
+  const Secret first = hkdf_extract(Hash::kSha384, prk.expose(), Secret::copy_of(input));
+  EXPECT_TRUE(equal(expanded.expose().first(48), first.expose()));
+  input = to_bytes(first.expose());
+  append(input, as_bytes("x"));
+  input.push_back(2);
+  const Secret second = hkdf_extract(Hash::kSha384, prk.expose(), Secret::copy_of(input));
+  EXPECT_TRUE(equal(expanded.expose().subspan(48), second.expose().first(12)));
 }
 
 TEST(Hkdf, SizesFromNothingToTheLimit) {
   const Secret prk(32);
-  EXPECT_TRUE(hkdf_expand(prk, {}, 0).empty());
-  const Secret longest = hkdf_expand(prk, {as_bytes("x")}, std::size_t{255} * 32);
+  EXPECT_TRUE(hkdf_expand(Hash::kSha256, prk, {}, 0).empty());
+  const Secret longest = hkdf_expand(Hash::kSha256, prk, {as_bytes("x")}, std::size_t{255} * 32);
   EXPECT_EQ(longest.size(), 8160U);
   for (const std::size_t size : {1U, 31U, 32U, 33U, 64U}) {
-    EXPECT_TRUE(
-        equal(hkdf_expand(prk, {as_bytes("x")}, size).expose(), longest.expose().first(size)))
+    EXPECT_TRUE(equal(hkdf_expand(Hash::kSha256, prk, {as_bytes("x")}, size).expose(),
+                      longest.expose().first(size)))
         << size;
   }
-  EXPECT_DEATH((void)hkdf_expand(prk, {}, std::size_t{255} * 32 + 1), "");
+  EXPECT_EQ(hkdf_expand(Hash::kSha384, Secret(48), {}, std::size_t{255} * 48).size(), 12240U);
+  EXPECT_DEATH((void)hkdf_expand(Hash::kSha256, prk, {}, std::size_t{255} * 32 + 1), "");
 }
 
 }  // namespace

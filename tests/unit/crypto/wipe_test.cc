@@ -131,13 +131,13 @@ TEST(Wipe, PrivateKeysLeaveNothingBehind) {
 
 TEST(Wipe, KeysOfExchangesLeaveNothingBehind) {
   SeededRandom random(1);
-  const auto private_octets = SeededRandom(1).array<kShareSize>();
-  const Share peer = [] {
+  const auto private_octets = SeededRandom(1).array<32>();
+  const Bytes peer = [] {
     SeededRandom other(2);
-    return EphemeralKey::generate(other).share();
+    return EphemeralKey::generate(Agreement::kX25519, other).share();
   }();
   const Watch watch(to_bytes(ByteView(private_octets).first(16)));
-  const auto shared = EphemeralKey::generate(random).agree(peer);
+  const auto shared = EphemeralKey::generate(Agreement::kX25519, random).agree(peer);
   ASSERT_TRUE(shared);
   EXPECT_EQ(watch.found(), 0);
 }
@@ -147,7 +147,7 @@ TEST(Wipe, SymmetricKeysAndPlaintextLeaveNothingBehind) {
   const Secret key = Secret::copy_of(octets);
   const Watch watch(to_bytes(ByteView(octets).first(16)));
   (void)hmac_sha256(key, {as_bytes("x")});
-  (void)hkdf_expand(hkdf_extract({}, key), {as_bytes("x")}, 64);
+  (void)hkdf_expand(Hash::kSha256, hkdf_extract(Hash::kSha256, {}, key), {as_bytes("x")}, 64);
   const Bytes sealed = aead_seal(key, {}, {}, key.expose());
   ASSERT_TRUE(aead_open(key, {}, {}, sealed));
   EXPECT_EQ(watch.found(), 0);

@@ -38,7 +38,7 @@ TEST(Config, SmallestOneHasDefaults) {
   EXPECT_EQ(config->key, "/etc/gkmpd/host.key");
   EXPECT_EQ(config->anchor, "/pki/anchor.pem");
   EXPECT_EQ(config->crl, "/etc/crl.pem");
-  EXPECT_EQ(config->control.text(), "10.9.0.1:8480");
+  EXPECT_EQ(config->control_text(), "10.9.0.1:8480");
   EXPECT_EQ(config->interface, "eth0");
   EXPECT_EQ(config->socket, kDefaultSocket);
   EXPECT_EQ(config->store, kDefaultStore);
@@ -61,13 +61,15 @@ groups = ["demo", "two"]
 controllers = ["a"]
 data_addresses = ["239.0.0.0/8"]
 control_addresses = ["239.1.0.0/16", "239.2.0.0/16"]
+data_ports = [0, 5000]
+suites = ["aes-gcm-128", "aes-gcm-256"]
 max_rekey_interval_s = 3600
 [hosts]
 b = "10.9.0.2"
-"c.example" = "10.9.0.3"
+"c.example" = ["fd09::3", "10.9.0.3"]
 )");
   ASSERT_TRUE(config) << config.error().text();
-  EXPECT_EQ(config->control.port, 9000);
+  EXPECT_EQ(config->port, 9000);
   EXPECT_EQ(config->socket, "/etc/gkmpd/c.sock");
   EXPECT_EQ(config->store, "/etc/gkmpd/s.db");
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
@@ -78,7 +80,12 @@ b = "10.9.0.2"
   EXPECT_EQ(config->limits.control_addresses.size(), 2U);
   EXPECT_EQ(config->limits.max_rekey_interval_s, 3600U);
   ASSERT_EQ(config->hosts.size(), 2U);
-  EXPECT_EQ(config->hosts.at("c.example").text(), "10.9.0.3");
+  EXPECT_THAT(config->hosts.at("b"), testing::ElementsAre(*IpAddress::parse("10.9.0.2")));
+  EXPECT_THAT(config->hosts.at("c.example"),
+              testing::ElementsAre(*IpAddress::parse("10.9.0.3"), *IpAddress::parse("fd09::3")));
+  EXPECT_THAT(config->limits.data_ports, testing::ElementsAre(0, 5000));
+  EXPECT_THAT(config->limits.suites,
+              testing::ElementsAre(xfrm::EspSuite::kAesGcm128, xfrm::EspSuite::kAesGcm256));
 }
 
 TEST(Config, UnknownKeyIsNamedWithItsLineAndWhatIsKnown) {
@@ -86,7 +93,7 @@ TEST(Config, UnknownKeyIsNamedWithItsLineAndWhatIsKnown) {
   expect_refused(config, kConfigUnknownKey, "/etc/gkmpd/a.toml:9: key control.prot");
   EXPECT_THAT(config.error().detail, HasSubstr("port"));
   expect_refused(with("[controll]\naddress = \"10.9.0.1\"\n"), kConfigUnknownKey, "controll");
-  expect_refused(with("[limits]\nsuites = []\n"), kConfigUnknownKey, "limits.suites");
+  expect_refused(with("[limits]\nmodes = []\n"), kConfigUnknownKey, "limits.modes");
 }
 
 TEST(Config, MissingKeysAreNamed) {
@@ -115,6 +122,9 @@ TEST(Config, WrongTypesAndValuesAreRefused) {
   bad("[limits]\ngroups = [\"demo\", 7]\n", "limits.groups");
   bad("[limits]\ngroups = [\"De mo\"]\n", "De mo");
   bad("[limits]\ndata_addresses = [\"239.0.0.0/33\"]\n", "239.0.0.0/33");
+  bad("[limits]\nsuites = [\"rot13\"]\n", "rot13");
+  bad("[limits]\ndata_ports = [65536]\n", "limits.data_ports");
+  bad("[limits]\ndata_ports = 5000\n", "limits.data_ports");
   bad("[limits]\nmax_rekey_interval_s = 59\n", "60 to 2592000");
   bad("[hosts]\nb = \"b.example\"\n", "hosts.b");
   bad("[hosts]\nb = \"239.1.1.1\"\n", "hosts.b");
@@ -123,7 +133,8 @@ TEST(Config, WrongTypesAndValuesAreRefused) {
 }
 
 TEST(Config, AddressesThatCannotBeOursAreRefused) {
-  for (const std::string address : {"10.9.0", "fd09::1", "239.1.1.1", "0.0.0.0", "eth0"}) {
+  for (const std::string address :
+       {"10.9.0", "fe80::1", "169.254.1.1", "239.1.1.1", "ff15::1", "0.0.0.0", "::", "eth0"}) {
     std::string text(kSmall);
     text.replace(text.find("10.9.0.1"), 8, address);
     expect_refused(parse(text), kConfigBadValue, "control.address");
@@ -131,6 +142,23 @@ TEST(Config, AddressesThatCannotBeOursAreRefused) {
   std::string text(kSmall);
   text.replace(text.find("eth0"), 4, "an-interface-with-a-long-name");
   expect_refused(parse(text), kConfigBadValue, "control.interface");
+}
+
+TEST(Config, OneAddressOfEachFamily) {
+  const auto with_address = [](const std::string& address) {
+    std::string text(kSmall);
+    text.replace(text.find("\"10.9.0.1\""), 10, address);
+    return parse(text);
+  };
+  const auto both = with_address("[\"fd09::1\", \"10.9.0.1\"]");
+  ASSERT_TRUE(both) << both.error().text();
+  EXPECT_EQ(both->control_text(), "10.9.0.1:8480, [fd09::1]:8480");
+  const auto six = with_address("\"fd09::1\"");
+  ASSERT_TRUE(six) << six.error().text();
+  EXPECT_EQ(six->control_text(), "[fd09::1]:8480");
+  expect_refused(with_address("[\"10.9.0.1\", \"10.9.0.2\"]"), kConfigBadValue, "one IPv4");
+  expect_refused(with_address("[]"), kConfigMissingKey, "control.address");
+  expect_refused(with_address("7"), kConfigBadValue, "control.address");
 }
 
 TEST(Config, SyntaxErrorsNameTheLine) {

@@ -24,7 +24,8 @@ class CredentialsTest : public testing::Test {
     config_.key = dir_.write("host.key", as_text(host_.key.to_pem().expose()));
     config_.anchor = dir_.write("anchor.pem", pki_.anchor().to_pem());
     config_.crl = dir_.write("crl.pem", pki_.crl().to_pem());
-    config_.control = {*IpAddress::parse("127.0.0.1"), 8480};
+    config_.addresses = {*IpAddress::parse("127.0.0.1")};
+    config_.port = 8480;
     config_.interface = "lo";
     config_.socket = dir_.file("control.sock");
     config_.store = dir_.file("state.db");
@@ -141,7 +142,7 @@ TEST_F(CredentialsTest, CheckFindsNothingWrong) {
 TEST_F(CredentialsTest, CheckFindsEverythingThatIsWrong) {
   pki_.revoke(host_.certificate);
   config_.crl = dir_.write("crl.pem", pki_.crl().to_pem());
-  config_.control.ip = *IpAddress::parse("10.255.255.1");
+  config_.addresses = {*IpAddress::parse("10.255.255.1")};
   config_.store = "/nonexistent/state.db";
   config_.socket = "/nonexistent/control.sock";
   const auto text = findings_text(check_config(config_, kNow));

@@ -56,6 +56,12 @@ TEST(Limits, EachIsChecked) {
   limits.control_addresses = prefixes({"239.1.1.4/30"});
   expect_beyond(limits, "control_addresses");
   limits = {};
+  limits.data_ports = {0, 5001};
+  expect_beyond(limits, "data_ports");
+  limits = {};
+  limits.suites = {xfrm::EspSuite::kAesGcm256};
+  expect_beyond(limits, "suite aes-gcm-128");
+  limits = {};
   limits.max_rekey_interval_s = 3599;
   expect_beyond(limits, "max_rekey_interval_s");
 }
@@ -66,6 +72,8 @@ TEST(Limits, WhatIsWithinPasses) {
   limits.controllers = {"b", "a"};
   limits.data_addresses = prefixes({"232.0.0.0/8", "239.1.1.0/30"});
   limits.control_addresses = prefixes({"239.1.1.2/32"});
+  limits.data_ports = {0, 5000};
+  limits.suites = {xfrm::EspSuite::kAesGcm256, xfrm::EspSuite::kAesGcm128};
   limits.max_rekey_interval_s = 3600;
   EXPECT_TRUE(check_limits(policy(), limits));
 }

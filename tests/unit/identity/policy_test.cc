@@ -67,6 +67,9 @@ TEST(Policy, SaysWhatItsTextSays) {
   EXPECT_EQ(policy->port, 65535);
   EXPECT_EQ(policy->suite, xfrm::EspSuite::kAesGcm128);
   EXPECT_EQ(policy->mode, xfrm::IpsecMode::kTransport);
+  EXPECT_EQ(policy->sender_mode, xfrm::SenderMode::kPerSender);
+  EXPECT_EQ(policy->on_stop, StopPolicy::kKeep);
+  EXPECT_EQ(policy->control_suite, Suite::kX25519Sha256);
   EXPECT_EQ(policy->replay_window, 4096U);
   EXPECT_EQ(policy->spi_prefix, 255);
   EXPECT_EQ(policy->activation_delay_ms, 1000U);
@@ -80,7 +83,7 @@ TEST(Policy, OptionalKeysHaveTheirDefaults) {
   std::string text = ordinary();
   for (const char* key :
        {"token_grace_s", "port", "suite", "mode", "sender_mode", "replay_window",
-        "activation_delay_ms", "deactivation_delay_ms", "heartbeat_interval_ms"}) {
+        "activation_delay_ms", "deactivation_delay_ms", "on_stop", "heartbeat_interval_ms"}) {
     text = with(text, key, "");
   }
   const auto policy = parse_policy(text);
@@ -91,6 +94,7 @@ TEST(Policy, OptionalKeysHaveTheirDefaults) {
   EXPECT_EQ(policy->activation_delay_ms, 1000U);
   EXPECT_EQ(policy->deactivation_delay_ms, 5000U);
   EXPECT_EQ(policy->heartbeat_interval_ms, 5000U);
+  EXPECT_EQ(policy->on_stop, StopPolicy::kKeep);
 }
 
 TEST(Policy, EveryOtherKeyIsRequired) {
@@ -216,17 +220,19 @@ TEST(Policy, ListsHaveLimitsAndNoRepetition) {
 
 TEST(Policy, WhatThisVersionLacksIsNamed) {
   PolicyOptions options;
-  options.suite = "aes-gcm-256";
-  expect_refused(policy_text(options), kTokenUnsupported, "ipsec.suite");
+  options.suite = "aes-gcm-192";
+  expect_refused(policy_text(options), kTokenUnsupported,
+                 R"(ipsec.suite: this version knows "aes-gcm-128", "aes-gcm-256", "aes-cbc)");
   options = {};
   options.mode = "tunnel";
   expect_refused(policy_text(options), kTokenUnsupported, "ipsec.mode");
   options = {};
-  options.sender_mode = "shared";
+  options.sender_mode = "anycast";
   expect_refused(policy_text(options), kTokenUnsupported, "ipsec.sender_mode");
-  options = {};
-  options.address = "ff05::1111";
-  expect_refused(policy_text(options), kTokenUnsupported, "IPv4");
+  expect_refused(with(ordinary(), "on_stop", "on_stop = \"burn\""), kTokenUnsupported,
+                 "ipsec.on_stop");
+  expect_refused(ordinary() + "suite = \"rsa\"\n", kTokenUnsupported, "control.suite");
+  expect_refused(ordinary() + "suite = \"\"\n", kTokenUnsupported, "control.suite");
   expect_refused(with(ordinary(), "kind", "kind = \"gkmp-group-token-2\""), kTokenUnsupported,
                  "kind");
 }
@@ -245,6 +251,78 @@ TEST(Policy, AddressesAreMulticastAndApart) {
   refused("239.1.1.1", "224.0.0.251", "control.address");
   refused("239.1.1", "239.1.1.2", "ipsec.address");
   refused("239.1.1.1 ", "239.1.1.2", "ipsec.address");
+}
+
+TEST(Policy, EveryChoiceIsRead) {
+  PolicyOptions options;
+  options.suite = "aes-cbc-128-hmac-sha-256";
+  auto policy = parse_policy(policy_text(options));
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->suite, xfrm::EspSuite::kAesCbc128HmacSha256);
+  EXPECT_EQ(policy->replay_window, 1024U);
+  options.suite = "aes-gcm-256";
+  policy = parse_policy(policy_text(options));
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->suite, xfrm::EspSuite::kAesGcm256);
+  policy = parse_policy(with(ordinary(), "on_stop", "on_stop = \"remove\""));
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->on_stop, StopPolicy::kRemove);
+  const std::pair<const char*, Suite> suites[] = {{"x25519-sha256", Suite::kX25519Sha256},
+                                                  {"p256-sha256", Suite::kP256Sha256},
+                                                  {"p384-sha384", Suite::kP384Sha384},
+                                                  {"x25519-sha384", Suite::kX25519Sha384}};
+  for (const auto& [name, suite] : suites) {
+    policy = parse_policy(ordinary() + "suite = \"" + name + "\"\n");
+    ASSERT_TRUE(policy) << policy.error().text();
+    EXPECT_EQ(policy->control_suite, suite);
+  }
+}
+
+TEST(Policy, SendersShareAKeyOnlyWhereThatIsSafe) {
+  PolicyOptions options;
+  options.sender_mode = "shared";
+  for (const char* suite : {"aes-gcm-128", "aes-gcm-256"}) {
+    options.suite = suite;
+    expect_refused(policy_text(options), kTokenUnsafe, "RFC 6054");
+  }
+  options.suite = "aes-cbc-128-hmac-sha-256";
+  expect_refused(policy_text(options), kTokenField, "ipsec.replay_window");
+  options.replay_window = 0;
+  const auto policy = parse_policy(policy_text(options));
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->sender_mode, xfrm::SenderMode::kShared);
+  const auto without = parse_policy(with(policy_text(options), "replay_window", ""));
+  ASSERT_TRUE(without) << without.error().text();
+  EXPECT_EQ(without->replay_window, 0U);
+}
+
+TEST(Policy, TheControlSuiteIsAsStrongAsTheSuite) {
+  PolicyOptions options;
+  options.suite = "aes-gcm-256";
+  const std::string text = policy_text(options);
+  const auto policy = parse_policy(text);
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->control_suite, Suite::kX25519Sha384);
+  for (const char* weak : {"x25519-sha256", "p256-sha256"}) {
+    expect_refused(text + "suite = \"" + weak + "\"\n", kTokenUnsafe, "control.suite");
+  }
+  for (const char* strong : {"x25519-sha384", "p384-sha384"}) {
+    EXPECT_TRUE(parse_policy(text + "suite = \"" + strong + "\"\n")) << strong;
+  }
+}
+
+TEST(Policy, ControlAndDataAreOfOneFamily) {
+  PolicyOptions options;
+  options.address = "ff15::1:1";
+  expect_refused(policy_text(options), kTokenField, "control.address: must be of the same family");
+  options.control_address = "ff15::1:2";
+  const auto policy = parse_policy(policy_text(options));
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->family(), IpFamily::kV6);
+  for (const char* narrow : {"ff02::1:2", "ff01::1:2", "ff11::1", "ff12::1"}) {
+    options.control_address = narrow;
+    expect_refused(policy_text(options), kTokenField, "link scope");
+  }
 }
 
 TEST(Policy, MemberListHashIsCanonicalHexadecimal) {

@@ -7,6 +7,7 @@
 namespace gkmpd::keys {
 namespace {
 
+constexpr crypto::Hash kHash = crypto::Hash::kSha256;
 const Secret kKek = Secret::copy_of(Bytes(32, 9));
 constexpr std::string_view kStatement = "the statement";
 constexpr std::string_view kSignature = "its signature";
@@ -16,28 +17,33 @@ GroupKeyPacket packet() {
 }
 
 TEST(Packet, ComesBackAsItWent) {
-  const Bytes sealed = seal_packet(kKek, as_bytes(kStatement), as_bytes(kSignature), packet());
-  const auto opened = open_packet(kKek, as_bytes(kStatement), as_bytes(kSignature), sealed);
+  const Bytes sealed =
+      seal_packet(kHash, kKek, as_bytes(kStatement), as_bytes(kSignature), packet());
+  const auto opened = open_packet(kHash, kKek, as_bytes(kStatement), as_bytes(kSignature), sealed);
   ASSERT_TRUE(opened);
   EXPECT_TRUE(opened->gtek.equals(packet().gtek));
   EXPECT_TRUE(opened->gkek.equals(packet().gkek));
 }
 
 TEST(Packet, IsBoundToStatementSignatureAndKey) {
-  const Bytes sealed = seal_packet(kKek, as_bytes(kStatement), as_bytes(kSignature), packet());
+  const Bytes sealed =
+      seal_packet(kHash, kKek, as_bytes(kStatement), as_bytes(kSignature), packet());
   const auto refused = [](const Result<GroupKeyPacket>& opened) {
     return !opened && opened.error().kind == kBadPacket;
   };
-  EXPECT_TRUE(refused(open_packet(kKek, as_bytes("other"), as_bytes(kSignature), sealed)));
-  EXPECT_TRUE(refused(open_packet(kKek, as_bytes(kStatement), as_bytes("other"), sealed)));
-  EXPECT_TRUE(refused(open_packet(Secret::copy_of(Bytes(32, 8)), as_bytes(kStatement),
+  EXPECT_TRUE(refused(open_packet(kHash, kKek, as_bytes("other"), as_bytes(kSignature), sealed)));
+  EXPECT_TRUE(refused(open_packet(kHash, kKek, as_bytes(kStatement), as_bytes("other"), sealed)));
+  EXPECT_TRUE(refused(open_packet(kHash, Secret::copy_of(Bytes(32, 8)), as_bytes(kStatement),
                                   as_bytes(kSignature), sealed)));
   for (std::size_t i = 0; i < sealed.size(); ++i) {
     Bytes changed = sealed;
     changed[i] ^= 1;
-    EXPECT_TRUE(refused(open_packet(kKek, as_bytes(kStatement), as_bytes(kSignature), changed)));
+    EXPECT_TRUE(
+        refused(open_packet(kHash, kKek, as_bytes(kStatement), as_bytes(kSignature), changed)));
   }
-  EXPECT_TRUE(refused(open_packet(kKek, as_bytes(kStatement), as_bytes(kSignature), {})));
+  EXPECT_TRUE(refused(open_packet(kHash, kKek, as_bytes(kStatement), as_bytes(kSignature), {})));
+  EXPECT_TRUE(refused(open_packet(crypto::Hash::kSha384, kKek, as_bytes(kStatement),
+                                  as_bytes(kSignature), sealed)));
 }
 
 TEST(Commitment, HoldsForOneGroupTupleAndPairOfKeysOnly) {

@@ -15,6 +15,8 @@ const Bytes kNonceM(32, 0xd2);
 const Secret kZt = Secret::copy_of(Bytes(32, 0x11));
 const Secret kZk = Secret::copy_of(Bytes(32, 0x22));
 
+constexpr crypto::Hash kHash = crypto::Hash::kSha256;
+
 Digest digest_of(std::string_view text) { return crypto::sha256({as_bytes(text)}); }
 
 std::string hex(const Secret& secret) { return to_hex(secret.expose()); }
@@ -33,17 +35,17 @@ Secret extract_by_hand(ByteView salt, const Secret& input) {
 }
 
 TEST(Transcript, FramesItsPartsSoThatTheyCannotRunIntoEachOther) {
-  EXPECT_NE(transcript_1(as_bytes("ab"), as_bytes("c")),
-            transcript_1(as_bytes("a"), as_bytes("bc")));
-  EXPECT_EQ(transcript_1(as_bytes("ab"), as_bytes("c")),
-            digest_of(std::string("\0\0\0\2ab\0\0\0\1c", 11)));
-  EXPECT_EQ(transcript_2(as_bytes("a"), as_bytes("b"), as_bytes("c"), as_bytes("d")),
-            digest_of(std::string("\0\0\0\1a\0\0\0\1b\0\0\0\1c\0\0\0\1d", 20)));
+  EXPECT_NE(transcript_1(kHash, as_bytes("ab"), as_bytes("c")),
+            transcript_1(kHash, as_bytes("a"), as_bytes("bc")));
+  EXPECT_EQ(transcript_1(kHash, as_bytes("ab"), as_bytes("c")),
+            to_bytes(digest_of(std::string("\0\0\0\2ab\0\0\0\1c", 11))));
+  EXPECT_EQ(transcript_2(kHash, as_bytes("a"), as_bytes("b"), as_bytes("c"), as_bytes("d")),
+            to_bytes(digest_of(std::string("\0\0\0\1a\0\0\0\1b\0\0\0\1c\0\0\0\1d", 20))));
 }
 
 TEST(GroupStage, IsTheScheduleOfTheProtocolDocument) {
   const Digest th1 = digest_of("th1");
-  const GroupStage stage = derive_group_stage({kNonceC, kNonceM}, kZt, kZk, th1);
+  const GroupStage stage = derive_group_stage(kHash, {kNonceC, kNonceM}, kZt, kZk, th1);
 
   Bytes salt = kNonceC;
   append(salt, kNonceM);
@@ -64,8 +66,8 @@ TEST(GroupStage, IsTheScheduleOfTheProtocolDocument) {
 TEST(SessionStage, IsTheScheduleOfTheProtocolDocument) {
   const Digest th1 = digest_of("th1");
   const Digest th2 = digest_of("th2");
-  const SessionStage stage = derive_session_stage({kNonceC, kNonceM}, kZt, th1);
-  const PairwiseKeys pair = derive_pairwise(stage.root, th2);
+  const SessionStage stage = derive_session_stage(kHash, {kNonceC, kNonceM}, kZt, th1);
+  const PairwiseKeys pair = derive_pairwise(kHash, stage.root, th2);
 
   Bytes salt = kNonceC;
   append(salt, kNonceM);
@@ -83,24 +85,44 @@ TEST(Schedule, EveryKeyDiffersFromEveryOther) {
   const Digest th1 = digest_of("th1");
   std::set<std::string> seen;
   const auto add = [&](const Secret& secret) { EXPECT_TRUE(seen.insert(hex(secret)).second); };
-  const GroupStage group = derive_group_stage({kNonceC, kNonceM}, kZt, kZt, th1);
+  const GroupStage group = derive_group_stage(kHash, {kNonceC, kNonceM}, kZt, kZt, th1);
   // Even with one result for both agreements, and one transcript for both hashes.
   for (const Secret* secret : {&group.packet.gtek, &group.packet.gkek, &group.root,
                                &group.negotiate.down, &group.negotiate.up}) {
     add(*secret);
   }
-  const SessionStage session = derive_session_stage({kNonceC, kNonceM}, kZt, th1);
-  const PairwiseKeys pair = derive_pairwise(session.root, th1);
+  const SessionStage session = derive_session_stage(kHash, {kNonceC, kNonceM}, kZt, th1);
+  const PairwiseKeys pair = derive_pairwise(kHash, session.root, th1);
   for (const Secret* secret : {&session.stek.down, &session.stek.up, &session.root, &pair.skek.down,
                                &pair.skek.up, &pair.pairwise}) {
     add(*secret);
   }
 }
 
+TEST(Schedule, TheHashIsTheSuites) {
+  constexpr auto kOther = crypto::Hash::kSha384;
+  EXPECT_EQ(transcript_1(kOther, as_bytes("ab"), as_bytes("c")),
+            crypto::digest(kOther, {as_bytes(std::string_view("\0\0\0\2ab\0\0\0\1c", 11))}));
+  const Bytes th1 = transcript_1(kOther, as_bytes("ab"), as_bytes("c"));
+  const SessionStage stage = derive_session_stage(kOther, {kNonceC, kNonceM}, kZt, th1);
+  Bytes salt = kNonceC;
+  append(salt, kNonceM);
+  const Secret root = crypto::hkdf_extract(kOther, salt, kZt);
+  EXPECT_EQ(root.size(), 48U);
+  EXPECT_EQ(hex(stage.root), hex(root));
+  Bytes info = to_bytes(as_bytes("GKMP/1 stek"));
+  info.insert(info.end(), {0, 1});
+  append(info, th1);
+  EXPECT_EQ(hex(stage.stek.down), hex(crypto::hkdf_expand(kOther, root, {info}, 32)));
+  const GroupStage group = derive_group_stage(kOther, {kNonceC, kNonceM}, kZt, kZk, th1);
+  EXPECT_EQ(group.packet.gtek.size(), kGroupKeySize);
+  EXPECT_EQ(group.root.size(), 48U);
+}
+
 TEST(Schedule, EveryInputMatters) {
   const Digest th1 = digest_of("th1");
   const auto gtek = [&](ByteView nc, ByteView nm, const Secret& zt, const Digest& th) {
-    return hex(derive_group_stage({nc, nm}, zt, kZk, th).packet.gtek);
+    return hex(derive_group_stage(kHash, {nc, nm}, zt, kZk, th).packet.gtek);
   };
   const std::string base = gtek(kNonceC, kNonceM, kZt, th1);
   EXPECT_NE(base, gtek(kNonceM, kNonceM, kZt, th1));

@@ -54,7 +54,8 @@ class EpochChecks : public testing::Test {
                                                            host.certificate,
                                                            {},
                                                            host.key,
-                                                           {*IpAddress::parse("10.9.0.1"), 8480},
+                                                           {*IpAddress::parse("10.9.0.1")},
+                                                           8480,
                                                            {}},
                                                 .self = std::move(self),
                                                 .random = random_,
@@ -72,8 +73,8 @@ class EpochChecks : public testing::Test {
         *controller_->config.key.sign(crypto::SignatureContext::kStatement, {message.statement});
     message.sender_table = wire::encode(epoch_->senders);
     message.exclusion_set = wire::encode(epoch_->exclusions);
-    message.encrypted_grp_keys =
-        keys::seal_packet(skek_, message.statement, message.statement_signature, epoch_->packet);
+    message.encrypted_grp_keys = keys::seal_packet(crypto::Hash::kSha256, skek_, message.statement,
+                                                   message.statement_signature, epoch_->packet);
     return message;
   }
 

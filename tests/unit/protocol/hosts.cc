@@ -49,7 +49,8 @@ void TestNet::restart(TestNode& node) {
                               .certificate = host.certificate,
                               .intermediates = {},
                               .key = host.key,
-                              .control_unicast = node.address,
+                              .addresses = {node.address.ip},
+                              .port = node.address.port,
                               .hosts = {}},
                              node.disk, node.random, now_);
   if (!made) {

@@ -99,6 +99,7 @@ TEST(Header, EachFieldIsChecked) {
   EXPECT_EQ(refusal_with(kAtVersion, 0), kUnknownVersion);
   EXPECT_EQ(refusal_with(kAtVersion, 2), kUnknownVersion);
   EXPECT_EQ(refusal_with(kAtSuite, 0), kUnknownSuite);
+  EXPECT_EQ(refusal_with(kAtSuite, 5), kUnknownSuite);
   EXPECT_EQ(refusal_with(kAtSuite, 128), kUnknownSuite);
   EXPECT_EQ(refusal_with(kAtRole, 0), kUnknownRole);
   EXPECT_EQ(refusal_with(kAtRole, 3), kUnknownRole);

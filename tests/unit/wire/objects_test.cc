@@ -109,7 +109,7 @@ TEST(Statement, RefusesWhatItDoesNotKnow) {
     return kind_of(decode_statement(octets));
   };
   EXPECT_EQ(with(0, 2), kUnknownVersion);
-  EXPECT_EQ(with(kAtSuite, 2), kUnknownSuite);
+  EXPECT_EQ(with(kAtSuite, 5), kUnknownSuite);
   EXPECT_EQ(with(kAtCause, 0), kBadValue);
   EXPECT_EQ(with(kAtCause, 2), kBadValue);
   EXPECT_EQ(with(kAtCreation, 2), kBadValue);

@@ -182,6 +182,25 @@ TEST(Refused, FixedItemsOfAnotherSize) {
   EXPECT_EQ(seen.size(), 19U);
 }
 
+TEST(Refused, SharesHaveTheSizesOfTheSuites) {
+  for (const MessageSample& sample : samples::messages()) {
+    for (const RawItem& item : take_apart(encode_body(sample.message))) {
+      if (item.tag < 0x8006 || item.tag > 0x8008) continue;
+      for (const std::size_t size : {1U, 31U, 33U, 64U, 66U, 96U, 98U}) {
+        EXPECT_EQ(refusal_with(sample, item.tag, Bytes(size, 4)), kBadValue) << size;
+      }
+      for (const std::size_t size : {32U, 65U, 97U}) {
+        Bytes items;
+        for (RawItem other : take_apart(encode_body(sample.message))) {
+          if (other.tag == item.tag) other.value = Bytes(size, 4);
+          append(items, put_together({other}));
+        }
+        EXPECT_TRUE(decode_body(sample.header.type, items)) << size;
+      }
+    }
+  }
+}
+
 TEST(Refused, ValuesThatHaveNoMeaning) {
   const auto create = sample_of(MessageType::kCreateGrpKeys1);
   for (const Bytes& request : {Bytes{0}, Bytes{1}, Bytes{4}, Bytes{6}, Bytes{255}}) {
