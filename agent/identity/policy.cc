@@ -1,5 +1,5 @@
 // The operator's policy text and its rules.
-#include <initializer_list>
+#include <array>
 #include <string>
 #include <utility>
 
@@ -32,19 +32,19 @@ struct Field {
 };
 
 /// The names of a field's values.
-template <typename T>
-using Choices = std::initializer_list<std::pair<std::string_view, T>>;
+template <typename T, std::size_t kCount>
+using Choices = std::array<std::pair<std::string_view, T>, kCount>;
 
-template <typename T>
-std::string_view name_of(Choices<T> choices, T wanted) {
+template <typename T, std::size_t kCount>
+std::string_view name_of(const Choices<T, kCount>& choices, T wanted) {
   for (const auto& [name, value] : choices) {
     if (value == wanted) return name;
   }
   return {};
 }
 
-template <typename T>
-std::optional<T> value_of(Choices<T> choices, std::string_view wanted) {
+template <typename T, std::size_t kCount>
+std::optional<T> value_of(const Choices<T, kCount>& choices, std::string_view wanted) {
   for (const auto& [name, value] : choices) {
     if (name == wanted) return value;
   }
@@ -52,9 +52,9 @@ std::optional<T> value_of(Choices<T> choices, std::string_view wanted) {
 }
 
 /// An optional field that names one of several values; `out` stays as it is without it.
-template <typename T>
+template <typename T, std::size_t kCount>
 void read_choice(FieldReader& reader, FieldErrors& errors, const char* table, const char* key,
-                 Choices<T> choices, T& out) {
+                 const Choices<T, kCount>& choices, T& out) {
   std::string named(name_of(choices, out));
   reader.text(key, Presence::kOptional, named);
   if (const std::optional<T> value = value_of(choices, named)) {
@@ -68,20 +68,26 @@ void read_choice(FieldReader& reader, FieldErrors& errors, const char* table, co
   errors.note(kTokenUnsupported, std::string(table) + key, "this version knows " + known);
 }
 
-constexpr Choices<xfrm::EspSuite> kEspSuites{
+constexpr Choices<xfrm::EspSuite, 3> kEspSuites{{
     {"aes-gcm-128", xfrm::EspSuite::kAesGcm128},
     {"aes-gcm-256", xfrm::EspSuite::kAesGcm256},
     {"aes-cbc-128-hmac-sha-256", xfrm::EspSuite::kAesCbc128HmacSha256},
-};
-constexpr Choices<xfrm::IpsecMode> kModes{{"transport", xfrm::IpsecMode::kTransport}};
-constexpr Choices<xfrm::SenderMode> kSenderModes{{"per-sender", xfrm::SenderMode::kPerSender},
-                                                 {"shared", xfrm::SenderMode::kShared}};
-constexpr Choices<StopPolicy> kStopPolicies{{"keep", StopPolicy::kKeep},
-                                            {"remove", StopPolicy::kRemove}};
-constexpr Choices<Suite> kControlSuites{{"x25519-sha256", Suite::kX25519Sha256},
-                                        {"p256-sha256", Suite::kP256Sha256},
-                                        {"p384-sha384", Suite::kP384Sha384},
-                                        {"x25519-sha384", Suite::kX25519Sha384}};
+}};
+constexpr Choices<xfrm::IpsecMode, 1> kModes{{{"transport", xfrm::IpsecMode::kTransport}}};
+constexpr Choices<xfrm::SenderMode, 2> kSenderModes{{
+    {"per-sender", xfrm::SenderMode::kPerSender},
+    {"shared", xfrm::SenderMode::kShared},
+}};
+constexpr Choices<StopPolicy, 2> kStopPolicies{{
+    {"keep", StopPolicy::kKeep},
+    {"remove", StopPolicy::kRemove},
+}};
+constexpr Choices<Suite, 4> kControlSuites{{
+    {"x25519-sha256", Suite::kX25519Sha256},
+    {"p256-sha256", Suite::kP256Sha256},
+    {"p384-sha384", Suite::kP384Sha384},
+    {"x25519-sha384", Suite::kX25519Sha384},
+}};
 
 /// Keys of ESP with 256 bits want an agreement and a hash that are no weaker (readings, strength).
 bool wants_strong_control(xfrm::EspSuite suite) { return suite == xfrm::EspSuite::kAesGcm256; }
