@@ -19,8 +19,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(config.error().detail.starts_with("/etc/gkmpd.toml:"));
     return 0;
   }
-  check(config->control.port != 0);
-  check(!config->control.ip.is_multicast() && !config->control.ip.is_unspecified());
+  check(config->port != 0);
+  check(config->addresses.size() == 1 || config->addresses.size() == 2);
+  check(config->addresses.front().family < config->addresses.back().family ||
+        config->addresses.size() == 1);
+  for (const IpAddress& ip : config->addresses) {
+    check(!ip.is_multicast() && !ip.is_unspecified() && !ip.is_link_local());
+  }
   check(config->certificate.is_absolute() && config->key.is_absolute());
   check(!config->interface.empty() && !config->socket.empty() && !config->store.empty());
   check(config->limits.max_rekey_interval_s >= daemon::kMinRekeyInterval_s);
