@@ -172,6 +172,7 @@ TEST(SimAttacks, NoDatagramIsTakenInAnotherGroupOrExchange) {
     wanted.controller = 1;
     wanted.listed.front() = 0;
     wanted.policy.group = "other";
+    wanted.policy.address = "239.1.1.3";
     wanted.policy.spi_prefix = 11;
     const GroupPlan second = scene.plan(wanted);
     scene.begin(first);

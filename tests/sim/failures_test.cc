@@ -185,7 +185,8 @@ TEST(SimFailures, ASilentControllerIsNoticedAndHeardAgain) {
   });
 }
 
-TEST(SimFailures, TwoGroupsOnOneAddressDoNotDisturbEachOther) {
+/// They share their control address.
+TEST(SimFailures, TwoGroupsAtOnceDoNotDisturbEachOther) {
   for_each_seed(10, [](std::uint64_t seed) {
     Scene scene(size_of(seed) + 1, seed);
     auto options = scene.everybody();
@@ -193,6 +194,7 @@ TEST(SimFailures, TwoGroupsOnOneAddressDoNotDisturbEachOther) {
     options.controller = 1;
     options.listed.front() = 0;
     options.policy.group = "other";
+    options.policy.address = "239.1.1.3";
     options.policy.spi_prefix = 11;
     options.sender_count = 3;
     const GroupPlan second = scene.plan(options);
