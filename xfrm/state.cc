@@ -46,8 +46,7 @@ Result<void> check_source(const GroupSpec& spec, const SenderSa& sender, const s
   const auto bad_source = [&](const char* why) {
     return bad(spec, name + "source " + sender.source.text() + why);
   };
-  if (sender.source.family != spec.destination.family)
-    return bad_source(" is of the other family");
+  if (sender.source.family != spec.destination.family) return bad_source(" is of the other family");
   switch (spec.sender_mode) {
     case SenderMode::kPerSender:
       if (!is_host_address(sender.source)) return bad_source(" is no host's address");
