@@ -10,6 +10,7 @@
 
 #include "netlink/parse.h"
 #include "xfrm/encode_common.h"
+#include "xfrm/encode_suite.h"
 
 namespace gkmpd::xfrm {
 namespace {
@@ -39,7 +40,7 @@ xfrm_selector sa_selector(const SaState& sa) {
   selector.daddr = kernel_address(sa.destination);
   selector.saddr = kernel_address(sa.source);
   selector.prefixlen_d = full_prefix(sa.destination);
-  selector.prefixlen_s = full_prefix(sa.source);
+  selector.prefixlen_s = source_prefix(sa);
   return selector;
 }
 
@@ -77,19 +78,6 @@ xfrm_usersa_info sa_info(const SaState& sa) {
   return info;
 }
 
-Secret aead_attribute(const SaState& sa) {
-  xfrm_algo_aead head{};
-  static_assert(sizeof kAeadName <= sizeof head.alg_name);
-  std::memcpy(head.alg_name, kAeadName, sizeof kAeadName);
-  head.alg_key_len = static_cast<unsigned>(sa.key.size() * 8);
-  head.alg_icv_len = kAeadIcvBits;
-  Secret attribute(sizeof head + sa.key.size());
-  const std::span<std::uint8_t> room = attribute.expose_for_writing();
-  std::memcpy(room.data(), &head, sizeof head);
-  std::ranges::copy(sa.key.expose(), room.begin() + sizeof head);
-  return attribute;
-}
-
 /// Without the ESN flag this is just a window of any size; the kernel adds the bitmap itself.
 xfrm_replay_state_esn replay_state(std::uint32_t window) {
   xfrm_replay_state_esn state{};
@@ -108,7 +96,8 @@ xfrm_user_tmpl policy_template(const PolicyState& policy) {
   if (policy.source) tmpl.saddr = kernel_address(*policy.source);
   tmpl.reqid = policy.reqid;
   tmpl.mode = XFRM_MODE_TRANSPORT;
-  // An AEAD has no number among the algorithm bits: only "all" admits it.
+  // An AEAD has no number among the algorithm bits: only "all" admits it. The other suites pass a
+  // policy of all algorithms too: which ones an SA has, we decide where it is installed.
   tmpl.aalgos = tmpl.ealgos = tmpl.calgos = kAnyAlgorithm;
   return tmpl;
 }
@@ -139,8 +128,10 @@ struct Encoder {
   Result<std::size_t> operator()(const AddSa& operation) const {
     const SaState& sa = operation.sa;
     batch.begin(XFRM_MSG_NEWSA, 0, object_bytes(sa_info(sa)));
-    batch.put(XFRMA_ALG_AEAD, aead_attribute(sa).expose());
-    batch.put(XFRMA_REPLAY_ESN_VAL, object_bytes(replay_state(sa.replay_window)));
+    put_suite(batch, sa.suite, sa.key);
+    // Without it the kernel keeps its old form of window, which info says is 0.
+    if (sa.replay_window != 0)
+      batch.put(XFRMA_REPLAY_ESN_VAL, object_bytes(replay_state(sa.replay_window)));
     return batch.end();
   }
 

@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "agent/base/address.h"
-#include "xfrm/spec.h"
+#include "xfrm/state.h"
 
 namespace gkmpd::xfrm {
 
@@ -36,8 +36,11 @@ namespace gkmpd::xfrm {
   return static_cast<std::uint8_t>(address.size() * 8);
 }
 
-inline constexpr char kAeadName[] = "rfc4106(gcm(aes))";
-inline constexpr std::uint32_t kAeadIcvBits = 128;
+/// Of the source in an SA's selector: itself, or any.
+[[nodiscard]] inline std::uint8_t source_prefix(const SaState& sa) {
+  return sa.shared() ? std::uint8_t{0} : full_prefix(sa.source);
+}
+
 inline constexpr std::uint32_t kAnyAlgorithm = ~std::uint32_t{0};
 
 [[nodiscard]] constexpr std::uint32_t priority_of(PolicyKind kind) {

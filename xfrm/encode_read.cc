@@ -3,11 +3,10 @@
 #include <linux/xfrm.h>
 #include <netinet/in.h>
 
-#include <string_view>
-
 #include "netlink/parse.h"
 #include "xfrm/encode.h"
 #include "xfrm/encode_common.h"
+#include "xfrm/encode_suite.h"
 
 namespace gkmpd::xfrm {
 namespace {
@@ -29,23 +28,10 @@ bool endless(const xfrm_lifetime_cfg& limits) {
          limits.hard_use_expires_seconds == 0;
 }
 
-/// The key of an AEAD that is our suite; empty for any other.
-Result<Secret> read_aead(ByteView attribute) {
-  xfrm_algo_aead head{};
-  if (!netlink::read_into(head, attribute)) return fail(kBadMessage, "AEAD cut short");
-  const ByteView key = attribute.subspan(sizeof head);
-  if (key.size() * 8 < head.alg_key_len) return fail(kBadMessage, "AEAD key cut short");
-  const std::string_view name(head.alg_name, strnlen(head.alg_name, sizeof head.alg_name));
-  if (name != kAeadName || head.alg_icv_len != kAeadIcvBits ||
-      head.alg_key_len != 8 * key_material_size(EspSuite::kAesGcm128))
-    return Secret{};
-  return Secret::copy_of(key.first(key_material_size(EspSuite::kAesGcm128)));
-}
-
 /// What the attributes of an SA add to its fixed part.
 struct SaAttributes {
-  Secret key;
-  std::uint32_t window = 0;
+  SuiteReader suite;
+  std::optional<std::uint32_t> window;  // of XFRMA_REPLAY_ESN_VAL
   /// The kernel finds an SA with a mark or an interface id by these too: it is none of ours.
   bool other_identity = false;
   bool unexpected = false;  // something that we never install
@@ -55,13 +41,8 @@ struct SaAttributes {
 };
 
 void SaAttributes::take(std::uint16_t type, ByteView payload) {
+  if (auto read = suite.take(type, payload); !read) broken = read.error();
   switch (type) {
-    case XFRMA_ALG_AEAD:
-      if (auto read = read_aead(payload))
-        key = std::move(*read);
-      else
-        broken = read.error();
-      break;
     case XFRMA_REPLAY_ESN_VAL:
       if (xfrm_replay_state_esn state{}; netlink::read_into(state, payload))
         window = state.replay_window;
@@ -72,9 +53,6 @@ void SaAttributes::take(std::uint16_t type, ByteView payload) {
     case XFRMA_IF_ID:
       other_identity = true;
       break;
-    case XFRMA_ALG_AUTH:
-    case XFRMA_ALG_AUTH_TRUNC:
-    case XFRMA_ALG_CRYPT:
     case XFRMA_ALG_COMP:
     case XFRMA_ENCAP:
     case XFRMA_COADDR:
@@ -88,10 +66,16 @@ void SaAttributes::take(std::uint16_t type, ByteView payload) {
   }
 }
 
+/// The window is in the attribute, and where there is no window there is no attribute.
+bool has_our_form_of_window(const xfrm_usersa_info& info, const SaAttributes& attributes) {
+  return info.replay_window == 0 && attributes.window != 0U;
+}
+
+/// The selector admits the source that the SA is bound to, or any if it is shared, and no more.
 bool binds_source(const xfrm_selector& selector, const SaState& sa) {
   return exact(selector, sa.destination) &&
          from_kernel(selector.saddr, selector.family) == sa.source &&
-         selector.prefixlen_s == full_prefix(sa.source) && selector.proto == 0 &&
+         selector.prefixlen_s == source_prefix(sa) && selector.proto == 0 &&
          selector.dport_mask == 0;
 }
 
@@ -164,11 +148,16 @@ Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
   sa.source = *source;
   sa.destination = *destination;
   sa.reqid = info->reqid;
-  sa.replay_window = attributes.window;
-  sa.key = std::move(attributes.key);
+  sa.replay_window = attributes.window.value_or(0);
+  auto suite = attributes.suite.result();
+  if (suite) {
+    sa.suite = suite->suite;
+    sa.key = std::move(suite->key);
+  }
   sa.hard_lifetime_s = info->lft.hard_add_expires_seconds;
-  sa.regular = !attributes.unexpected && !sa.key.empty() && binds_source(info->sel, sa) &&
-               info->mode == XFRM_MODE_TRANSPORT && info->flags == 0 && endless(info->lft);
+  sa.regular = !attributes.unexpected && suite && binds_source(info->sel, sa) &&
+               has_our_form_of_window(*info, attributes) && info->mode == XFRM_MODE_TRANSPORT &&
+               info->flags == 0 && endless(info->lft);
   return sa;
 }
 

@@ -173,7 +173,8 @@ std::vector<std::uint32_t> new_outbound_spis(const std::vector<Stage>& stages) {
   for (const Stage& stage : stages) {
     for (const Operation& operation : stage.operations) {
       const auto* added = std::get_if<AddSa>(&operation);
-      if (added != nullptr && added->sa.outbound()) spis.push_back(added->sa.spi);
+      if (added != nullptr && added->sa.outbound() && !added->sa.shared())
+        spis.push_back(added->sa.spi);
     }
   }
   return spis;

@@ -46,7 +46,10 @@ struct Stage {
 [[nodiscard]] std::vector<Stage> plan(const KernelState& installed, const KernelState& wanted);
 
 /// SPIs of the outbound SAs that the plan installs: each must have been burnt in the store before
-/// (profile P26), and is not to be installed if that was refused.
+/// (profile P26), and is not to be installed if that was refused. A counter mode would repeat IVs,
+/// and receivers would take repeated sequence numbers for replays. Neither holds of a shared SA,
+/// which is left out: `check` admits CBC only, whose IVs are unpredictable, and without a window no
+/// receiver looks at sequence numbers. An SA of one sender is named whatever its suite.
 [[nodiscard]] std::vector<std::uint32_t> new_outbound_spis(const std::vector<Stage>& stages);
 
 }  // namespace gkmpd::xfrm

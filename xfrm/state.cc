@@ -20,35 +20,89 @@ tl::unexpected<Error> bad(const GroupSpec& spec, std::string what) {
   return fail(kBadSpec, "group " + spec.group_name + ": " + std::move(what));
 }
 
+Result<void> check_sender_mode(const GroupSpec& spec) {
+  const std::string window = "replay window of " + std::to_string(spec.replay_window);
+  switch (spec.sender_mode) {
+    case SenderMode::kPerSender:
+      if (spec.replay_window < kMinReplayWindow || spec.replay_window > kMaxReplayWindow)
+        return bad(spec, window);
+      break;
+    case SenderMode::kShared:
+      if (is_counter_mode(spec.suite))
+        return bad(spec, "a shared SA in a counter mode: senders would repeat IVs (RFC 6054)");
+      if (spec.replay_window != 0)
+        return bad(spec, "a shared SA with a " + window + ": senders share no sequence numbers");
+      break;
+  }
+  return {};
+}
+
+bool is_host_address(const IpAddress& address) {
+  return !address.is_multicast() && !address.is_unspecified();
+}
+
+/// The source of an SA, which is named by `name` in messages.
+Result<void> check_source(const GroupSpec& spec, const SenderSa& sender, const std::string& name) {
+  const auto bad_source = [&](const char* why) {
+    return bad(spec, name + "source " + sender.source.text() + why);
+  };
+  if (sender.source.family != spec.destination.family) return bad_source(" is of the other family");
+  switch (spec.sender_mode) {
+    case SenderMode::kPerSender:
+      if (!is_host_address(sender.source)) return bad_source(" is no host's address");
+      if (sender.outbound && sender.source != spec.own_source)
+        return bad(spec, name + "outbound, but not from this host's source address");
+      break;
+    case SenderMode::kShared:
+      if (!sender.source.is_unspecified())
+        return bad_source(" of a shared SA, which is any sender's");
+      if (sender.outbound && !spec.own_source)
+        return bad(spec, name + "outbound, but this host has no source address");
+      break;
+  }
+  return {};
+}
+
 Result<void> check_sender(const GroupSpec& spec, const SenderSa& sender) {
   const std::string name = "SPI " + hex32(sender.spi) + ": ";
   if (sender.spi < kMinSpi) return bad(spec, name + "reserved by RFC 4303");
-  if (sender.source.family != spec.destination.family)
-    return bad(spec, name + "source " + sender.source.text() + " is of the other family");
-  if (sender.source.is_multicast() || sender.source.is_unspecified())
-    return bad(spec, name + "source " + sender.source.text() + " is no host's address");
+  if (auto sound = check_source(spec, sender, name); !sound) return sound;
   if (sender.key.size() != key_material_size(spec.suite))
     return bad(spec, name + "key material of " + std::to_string(sender.key.size()) + " octets");
   if (sender.hard_lifetime_s == 0) return bad(spec, name + "no lifetime left");
   if (sender.generation > kMaxGeneration) return bad(spec, name + "generation out of range");
-  if (sender.outbound && sender.source != spec.own_source)
-    return bad(spec, name + "outbound, but not from this host's source address");
   return {};
 }
 
 Result<void> check_senders(const GroupSpec& spec) {
   std::set<std::uint32_t> spis;
+  std::set<Generation> shared;
   std::set<Generation> sending;
   for (const SenderSa& sender : spec.senders) {
     if (auto sound = check_sender(spec, sender); !sound) return sound;
     if (!spis.insert(sender.spi).second) return bad(spec, "SPI " + hex32(sender.spi) + " twice");
+    if (spec.sender_mode == SenderMode::kShared && !shared.insert(sender.generation).second)
+      return bad(spec, "two shared SAs of generation " + std::to_string(sender.generation));
     // The kernel would pick one of the two by itself, and not reliably the newer.
     if (sender.outbound && !sending.insert(sender.generation).second)
-      return bad(spec, "two outbound SAs in generation " + std::to_string(sender.generation));
+      return bad(spec, "two outbound SAs of generation " + std::to_string(sender.generation));
   }
   if (spec.active_generation && !sending.contains(*spec.active_generation))
     return bad(
         spec, "no outbound SA in the active generation " + std::to_string(*spec.active_generation));
+  return {};
+}
+
+/// What the protect policy is bound to.
+Result<void> check_own_source(const GroupSpec& spec) {
+  if (!spec.own_source) {
+    if (spec.active_generation) return bad(spec, "an active generation but no source address");
+    return {};
+  }
+  const std::string own_source = "own source " + spec.own_source->text();
+  if (spec.own_source->family != spec.destination.family)
+    return bad(spec, own_source + " is of the other family");
+  if (!is_host_address(*spec.own_source)) return bad(spec, own_source + " is no host's address");
   return {};
 }
 
@@ -143,10 +197,8 @@ Result<void> check(const GroupSpec& spec) {
   if (spec.destination.is_link_scope_multicast())
     return bad(spec, spec.destination.text() + " is link-scope");
   if (spec.slot > kMaxSlot) return bad(spec, "slot out of range");
-  if (spec.replay_window < kMinReplayWindow || spec.replay_window > kMaxReplayWindow)
-    return bad(spec, "replay window of " + std::to_string(spec.replay_window));
-  if (spec.active_generation && !spec.own_source)
-    return bad(spec, "an active generation but no source address");
+  if (auto sound = check_sender_mode(spec); !sound) return sound;
+  if (auto sound = check_own_source(spec); !sound) return sound;
   if (spec.port != 0 && spec.ip_protocol == 0) return bad(spec, "a port but no protocol");
   return check_senders(spec);
 }

@@ -31,16 +31,17 @@ struct ObjectId {
   friend auto operator<=>(const ObjectId&, const ObjectId&) = default;
 };
 
-/// One ESP SA. Its selector is source/32 to destination/32, any protocol: that is what binds the
-/// key to its sender, since the inbound lookup ignores the source.
+/// One ESP SA. Its selector is its source (the whole address) to its destination, any protocol:
+/// that is what binds the key to its sender, since the inbound lookup ignores the source. A shared
+/// SA has the selector any source to its destination.
 struct SaState {
   std::uint32_t spi = 0;
-  IpAddress source;
+  IpAddress source;  // unspecified in a shared SA
   IpAddress destination;
   std::uint32_t reqid = 0;
   EspSuite suite = EspSuite::kAesGcm128;
   IpsecMode mode = IpsecMode::kTransport;
-  std::uint32_t replay_window = kDefaultReplayWindow;
+  std::uint32_t replay_window = kDefaultReplayWindow;  // 0 in a shared SA
   Secret key;
   /// Of an SA to be installed: seconds from then on. Not compared: an installed SA keeps its own.
   std::uint64_t hard_lifetime_s = 0;
@@ -52,6 +53,8 @@ struct SaState {
   /// Everything but the lifetime; keys in constant time.
   [[nodiscard]] bool same_as(const SaState& other) const;
   [[nodiscard]] bool outbound() const { return (reqid & 1U) != 0; }
+  /// Of all senders. If this host is one of them, the SA is `outbound` and serves both ways.
+  [[nodiscard]] bool shared() const { return source.is_unspecified(); }
 };
 
 struct PolicyState {
@@ -85,7 +88,9 @@ struct KernelState {
 /// Refuses what must never reach the kernel (`xfrm.bad-spec`): a destination that is no multicast
 /// group or is link-scope, a source of another family, SPIs below 256 or twice, keys of the wrong
 /// length, a lifetime of 0, a window out of range, more than one outbound SA per generation, an
-/// outbound SA not from `own_source`, an active generation without its outbound SA.
+/// outbound SA not from `own_source`, an active generation without its outbound SA. In shared mode
+/// also a counter-mode suite, a window, an SA bound to a source, two SAs of one generation; in
+/// per-sender mode an SA that is bound to none.
 [[nodiscard]] Result<void> check(const GroupSpec& spec);
 
 /// The SAs and policies that a spec means; in the order of installation. Assumes `check` passed.

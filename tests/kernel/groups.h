@@ -12,48 +12,118 @@
 namespace gkmpd::test {
 
 inline constexpr char kGroup[] = "239.1.1.1";
+inline constexpr char kGroup6[] = "ff05::1111";
 inline constexpr unsigned short kPort = 5000;
 inline constexpr xfrm::GroupSlot kSlot = 7;
 
 [[nodiscard]] inline IpAddress ip_of(const std::string& text) { return *IpAddress::parse(text); }
 
+/// The addresses of one family in a segment.
+struct Family {
+  const char* name;  // as part of a test's name
+  const char* group;
+  const char* other_group;
+  const char* net;  // what the addresses of all hosts begin with
+  const char* any;
+  const char* prefix;       // length of the whole address
+  const char* add_options;  // for `ip addr add`
+
+  [[nodiscard]] std::string host(int number) const { return net + std::to_string(number); }
+  /// Arguments of `ip` that give a host one more address.
+  [[nodiscard]] std::string add_address(int number) const {
+    return "addr add " + host(number) + "/" + prefix + " dev eth0" + add_options;
+  }
+};
+inline constexpr Family kIpv4{"IPv4", kGroup, "239.1.1.2", "10.9.0.", "0.0.0.0", "32", ""};
+inline constexpr Family kIpv6{"IPv6", kGroup6, "ff05::1112", "fd09::", "::", "128", " nodad"};
+
+inline void PrintTo(const Family& family, std::ostream* out) { *out << family.name; }
+
+using xfrm::EspSuite;
+
+[[nodiscard]] inline std::string name_of(EspSuite suite) {
+  switch (suite) {
+    case EspSuite::kAesGcm128:
+      return "Gcm128";
+    case EspSuite::kAesGcm256:
+      return "Gcm256";
+    case EspSuite::kAesCbc128HmacSha256:
+      return "CbcSha256";
+  }
+  return {};
+}
+
 /// A sender's SA whose key is made of its SPI, so that hosts agree on it without more ado.
 [[nodiscard]] inline xfrm::SenderSa sender_sa(const std::string& source, std::uint32_t spi,
-                                              xfrm::Generation generation, bool outbound) {
+                                              xfrm::Generation generation, bool outbound,
+                                              EspSuite suite = EspSuite::kAesGcm128) {
   xfrm::SenderSa sa;
   sa.spi = spi;
   sa.source = ip_of(source);
   sa.outbound = outbound;
   sa.generation = generation;
   Bytes key;
-  for (int i = 0; i < 5; ++i) append_u32(key, spi + static_cast<std::uint32_t>(i));
+  for (std::uint32_t i = 0; 4 * i < xfrm::key_material_size(suite); ++i) append_u32(key, spi + i);
   sa.key = Secret::take(std::move(key));
   sa.hard_lifetime_s = 3600;
   return sa;
 }
 
-[[nodiscard]] inline xfrm::GroupSpec empty_group() {
+[[nodiscard]] inline xfrm::GroupSpec empty_group(const Family& family = kIpv4,
+                                                 EspSuite suite = EspSuite::kAesGcm128) {
   xfrm::GroupSpec spec;
   spec.group_name = "demo";
   spec.slot = kSlot;
-  spec.destination = ip_of(kGroup);
+  spec.destination = ip_of(family.group);
   spec.port = kPort;
+  spec.suite = suite;
   return spec;
 }
 
+/// The family that an address is of.
+[[nodiscard]] inline const Family& family_of(const std::string& address) {
+  return ip_of(address).family == IpFamily::kV4 ? kIpv4 : kIpv6;
+}
+
 /// The group as a host that only listens to `source` holds it.
-[[nodiscard]] inline xfrm::GroupSpec listening(const std::string& source, std::uint32_t spi) {
-  xfrm::GroupSpec spec = empty_group();
-  spec.senders.push_back(sender_sa(source, spi, 1, false));
+[[nodiscard]] inline xfrm::GroupSpec listening(const std::string& source, std::uint32_t spi,
+                                               EspSuite suite = EspSuite::kAesGcm128) {
+  xfrm::GroupSpec spec = empty_group(family_of(source), suite);
+  spec.senders.push_back(sender_sa(source, spi, 1, false, suite));
   return spec;
 }
 
 /// The group as the host that sends from `source` holds it.
-[[nodiscard]] inline xfrm::GroupSpec sending(const std::string& source, std::uint32_t spi) {
-  xfrm::GroupSpec spec = empty_group();
+[[nodiscard]] inline xfrm::GroupSpec sending(const std::string& source, std::uint32_t spi,
+                                             EspSuite suite = EspSuite::kAesGcm128) {
+  xfrm::GroupSpec spec = empty_group(family_of(source), suite);
   spec.own_source = ip_of(source);
   spec.active_generation = 1;
-  spec.senders.push_back(sender_sa(source, spi, 1, true));
+  spec.senders.push_back(sender_sa(source, spi, 1, true, suite));
+  return spec;
+}
+
+/// The SA that all senders of a family share in one generation.
+[[nodiscard]] inline xfrm::SenderSa shared_sa(const Family& family, std::uint32_t spi,
+                                              xfrm::Generation generation, bool outbound) {
+  return sender_sa(family.any, spi, generation, outbound, EspSuite::kAesCbc128HmacSha256);
+}
+
+/// The group in shared mode as a host that only listens holds it.
+[[nodiscard]] inline xfrm::GroupSpec shared_listening(const Family& family, std::uint32_t spi) {
+  xfrm::GroupSpec spec = empty_group(family, EspSuite::kAesCbc128HmacSha256);
+  spec.sender_mode = xfrm::SenderMode::kShared;
+  spec.replay_window = 0;
+  spec.senders.push_back(shared_sa(family, spi, 1, false));
+  return spec;
+}
+
+/// The group in shared mode as a host that also sends, from `source`, holds it.
+[[nodiscard]] inline xfrm::GroupSpec shared_sending(const std::string& source, std::uint32_t spi) {
+  xfrm::GroupSpec spec = shared_listening(family_of(source), spi);
+  spec.own_source = ip_of(source);
+  spec.active_generation = 1;
+  spec.senders[0].outbound = true;
   return spec;
 }
 

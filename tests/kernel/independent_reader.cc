@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <utility>
 
 namespace gkmpd::test {
 namespace {
@@ -43,6 +44,13 @@ std::string text_of(xfrmnl_sel* selector) {
   return text;
 }
 
+std::string hex_key(const char* key, unsigned bits) {
+  std::string text;
+  for (unsigned i = 0; i < bits / 8; ++i)
+    text += format("%02llx", static_cast<unsigned char>(key[i]));
+  return text;
+}
+
 std::string aead_of(xfrmnl_sa* sa) {
   std::array<char, 512> name{};
   std::array<char, 512> key{};
@@ -50,10 +58,36 @@ std::string aead_of(xfrmnl_sa* sa) {
   unsigned icv_bits = 0;
   if (xfrmnl_sa_get_aead_params(sa, name.data(), &key_bits, &icv_bits, key.data()) != 0)
     return "none";
-  std::string text = std::string(name.data()) + " ";
-  for (unsigned i = 0; i < key_bits / 8; ++i)
-    text += format("%02llx", static_cast<unsigned char>(key.at(i)));
-  return text + " icv " + std::to_string(icv_bits);
+  return std::string(name.data()) + " " + hex_key(key.data(), key_bits) + " icv " +
+         std::to_string(icv_bits);
+}
+
+std::string crypt_of(xfrmnl_sa* sa) {
+  std::array<char, 512> name{};
+  std::array<char, 512> key{};
+  unsigned key_bits = 0;
+  if (xfrmnl_sa_get_crypto_params(sa, name.data(), &key_bits, key.data()) != 0) return "none";
+  return std::string(name.data()) + " " + hex_key(key.data(), key_bits);
+}
+
+std::string auth_of(xfrmnl_sa* sa) {
+  std::array<char, 512> name{};
+  std::array<char, 512> key{};
+  unsigned key_bits = 0;
+  unsigned trunc_bits = 0;
+  if (xfrmnl_sa_get_auth_params(sa, name.data(), &key_bits, &trunc_bits, key.data()) != 0)
+    return "none";
+  return std::string(name.data()) + " " + hex_key(key.data(), key_bits) + " trunc " +
+         std::to_string(trunc_bits);
+}
+
+/// An SA has an AEAD, or a cipher and a MAC; all that it has is told.
+std::string algorithms_of(xfrmnl_sa* sa) {
+  std::string text;
+  for (const auto& [label, told] :
+       {std::pair{" aead ", aead_of(sa)}, {" crypt ", crypt_of(sa)}, {" auth ", auth_of(sa)}})
+    if (told != "none") text += label + told;
+  return text;
 }
 
 std::string window_of(xfrmnl_sa* sa) {
@@ -66,7 +100,7 @@ std::string window_of(xfrmnl_sa* sa) {
   unsigned bitmap_length = 0;
   if (xfrmnl_sa_get_replay_state_esn(sa, &oseq, &seq, &oseq_high, &seq_high, &window,
                                      &bitmap_length, bitmap.data()) != 0)
-    return "old " + std::to_string(xfrmnl_sa_get_replay_window(sa));
+    return "none, old form " + std::to_string(xfrmnl_sa_get_replay_window(sa));
   return std::to_string(window);
 }
 
@@ -76,7 +110,7 @@ std::string text_of(xfrmnl_sa* sa) {
          hex(xfrmnl_sa_get_spi(sa)) + " reqid " + hex(xfrmnl_sa_get_reqid(sa)) + " mode " +
          std::to_string(xfrmnl_sa_get_mode(sa)) + " flags " +
          std::to_string(xfrmnl_sa_get_flags(sa)) + " sel " + text_of(xfrmnl_sa_get_sel(sa)) +
-         " aead " + aead_of(sa) + " window " + window_of(sa) + " hard " +
+         algorithms_of(sa) + " window " + window_of(sa) + " hard " +
          std::to_string(xfrmnl_ltime_cfg_get_hard_addexpires(xfrmnl_sa_get_lifetime_cfg(sa)));
 }
 

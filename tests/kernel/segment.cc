@@ -5,7 +5,9 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -38,10 +40,66 @@ void run_ip(const std::string& options, const std::string& script) {
   must(pclose(ip) == 0, command + " with:\n" + script);
 }
 
-in_addr address(const std::string& text) {
-  in_addr out{};
-  must(inet_pton(AF_INET, text.c_str(), &out) == 1, "address " + text);
+/// A socket address of either family.
+struct Endpoint {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+
+  [[nodiscard]] int family() const { return storage.ss_family; }
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+int family_of(const std::string& address) {
+  return address.find(':') == std::string::npos ? AF_INET : AF_INET6;
+}
+
+template <typename Address>
+Address address(const std::string& text) {
+  Address out{};
+  must(inet_pton(family_of(text), text.c_str(), &out) == 1, "address " + text);
   return out;
+}
+
+Endpoint endpoint(const std::string& ip, unsigned short port) {
+  Endpoint out;
+  if (family_of(ip) == AF_INET) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_addr = address<in_addr>(ip);
+    v4.sin_port = htons(port);
+    std::memcpy(&out.storage, &v4, sizeof v4);
+    out.size = sizeof v4;
+  } else {
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_addr = address<in6_addr>(ip);
+    v6.sin6_port = htons(port);
+    std::memcpy(&out.storage, &v6, sizeof v6);
+    out.size = sizeof v6;
+  }
+  return out;
+}
+
+/// The protocol of an IP packet that is from `source` to `group`.
+std::optional<int> protocol_between(const std::string& packet, const std::string& source,
+                                    const std::string& group) {
+  if (family_of(source) == AF_INET) {
+    ip header{};
+    if (packet.size() < sizeof header) return std::nullopt;
+    std::memcpy(&header, packet.data(), sizeof header);
+    const bool between = header.ip_v == 4 &&
+                         header.ip_src.s_addr == address<in_addr>(source).s_addr &&
+                         header.ip_dst.s_addr == address<in_addr>(group).s_addr;
+    return between ? std::optional<int>(header.ip_p) : std::nullopt;
+  }
+  ip6_hdr header{};
+  if (packet.size() < sizeof header) return std::nullopt;
+  std::memcpy(&header, packet.data(), sizeof header);
+  const auto from = address<in6_addr>(source);
+  const auto to = address<in6_addr>(group);
+  const bool between = (header.ip6_vfc >> 4) == 6 && IN6_ARE_ADDR_EQUAL(&header.ip6_src, &from) &&
+                       IN6_ARE_ADDR_EQUAL(&header.ip6_dst, &to);
+  return between ? std::optional<int>(header.ip6_nxt) : std::nullopt;
 }
 
 template <typename T>
@@ -50,19 +108,20 @@ void set_option(const Fd& fd, int level, int option, const T& value) {
        "socket option " + std::to_string(option));
 }
 
-Fd udp_socket(const Segment& segment, const std::string& host) {
+Fd udp_socket(const Segment& segment, const std::string& host, int family) {
   const Inside inside(segment.host(host));
-  Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  Fd fd(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   must(fd.get() >= 0, "UDP socket");
   return fd;
 }
 
-void bind_to(const Fd& fd, const std::string& ip, unsigned short port) {
-  sockaddr_in local{};
-  local.sin_family = AF_INET;
-  local.sin_addr = address(ip);
-  local.sin_port = htons(port);
-  must(bind(fd.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) == 0, "bind " + ip);
+void bind_to(const Fd& fd, const Endpoint& local) {
+  must(bind(fd.get(), local.get(), local.size) == 0, "bind");
+}
+
+unsigned eth0_of(const Segment& segment, const std::string& host) {
+  const Inside inside(segment.host(host));
+  return if_nametoindex("eth0");
 }
 
 }  // namespace
@@ -95,9 +154,10 @@ Segment::Segment(const std::vector<std::string>& hosts)
   run_ip("", make);
   run_ip("-n " + bridge, plug);
   for (std::size_t i = 0; i < hosts.size(); ++i) {
-    run_ip("-n " + name_of(hosts[i]), "addr add 10.9.0." + std::to_string(i + 1) +
-                                          "/24 dev eth0\nlink set lo up\n" +
-                                          "link set eth0 up\nroute add 239.0.0.0/8 dev eth0\n");
+    run_ip("-n " + name_of(hosts[i]),
+           "addr add 10.9.0." + std::to_string(i + 1) + "/24 dev eth0\nlink set lo up\n" +
+               "link set eth0 up\nroute add 239.0.0.0/8 dev eth0\n" +
+               "addr add fd09::" + std::to_string(i + 1) + "/64 dev eth0 nodad\n");
     const std::string path = "/run/netns/" + name_of(hosts[i]);
     Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     must(fd.get() >= 0, path);
@@ -129,32 +189,34 @@ unsigned long Segment::xfrm_counter(const std::string& host, const std::string& 
 }
 
 Sender::Sender(const Segment& segment, const std::string& host, const std::string& source)
-    : socket_(udp_socket(segment, host)) {
-  bind_to(socket_, source, 0);
-  set_option(socket_, IPPROTO_IP, IP_MULTICAST_IF, address(source));
-  set_option(socket_, IPPROTO_IP, IP_MULTICAST_LOOP, int{1});
+    : socket_(udp_socket(segment, host, family_of(source))) {
+  bind_to(socket_, endpoint(source, 0));
+  if (family_of(source) == AF_INET) {
+    set_option(socket_, IPPROTO_IP, IP_MULTICAST_IF, address<in_addr>(source));
+    set_option(socket_, IPPROTO_IP, IP_MULTICAST_LOOP, int{1});
+  } else {
+    set_option(socket_, IPPROTO_IPV6, IPV6_MULTICAST_IF, eth0_of(segment, host));
+    set_option(socket_, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, int{1});
+  }
 }
 
 int Sender::send(const std::string& group, unsigned short port, const std::string& payload) const {
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_addr = address(group);
-  to.sin_port = htons(port);
-  const ssize_t sent = sendto(socket_.get(), payload.data(), payload.size(), 0,
-                              reinterpret_cast<sockaddr*>(&to), sizeof to);
+  const Endpoint to = endpoint(group, port);
+  const ssize_t sent = sendto(socket_.get(), payload.data(), payload.size(), 0, to.get(), to.size);
   return sent < 0 ? errno : 0;
 }
 
 Listener::Listener(const Segment& segment, const std::string& host, const std::string& group,
                    unsigned short port)
-    : socket_(udp_socket(segment, host)) {
+    : socket_(udp_socket(segment, host, family_of(group))) {
   set_option(socket_, SOL_SOCKET, SO_REUSEADDR, int{1});
-  bind_to(socket_, group, port);
-  const Inside inside(segment.host(host));
-  ip_mreqn membership{};
-  membership.imr_multiaddr = address(group);
-  membership.imr_ifindex = static_cast<int>(if_nametoindex("eth0"));
-  set_option(socket_, IPPROTO_IP, IP_ADD_MEMBERSHIP, membership);
+  bind_to(socket_, endpoint(group, port));
+  group_req membership{};
+  membership.gr_interface = eth0_of(segment, host);
+  const Endpoint joined = endpoint(group, 0);
+  std::memcpy(&membership.gr_group, &joined.storage, joined.size);
+  set_option(socket_, joined.family() == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, MCAST_JOIN_GROUP,
+             membership);
   set_option(socket_, SOL_SOCKET, SO_RCVTIMEO, timeval{.tv_sec = kPatienceSeconds, .tv_usec = 0});
 }
 
@@ -167,11 +229,12 @@ std::optional<std::string> Listener::next() const {
 
 Sniffer::Sniffer(const Segment& segment, const std::string& host) {
   const Inside inside(segment.host(host));
-  socket_ = Fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_IP)));
+  socket_ = Fd(socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
   must(socket_.get() >= 0, "packet socket");
+  set_option(socket_, SOL_PACKET, PACKET_IGNORE_OUTGOING, int{1});
   sockaddr_ll local{};
   local.sll_family = AF_PACKET;
-  local.sll_protocol = htons(ETH_P_IP);
+  local.sll_protocol = htons(ETH_P_ALL);
   local.sll_ifindex = static_cast<int>(if_nametoindex("eth0"));
   must(bind(socket_.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) == 0, "bind");
   packet_mreq all{};
@@ -180,18 +243,17 @@ Sniffer::Sniffer(const Segment& segment, const std::string& host) {
   set_option(socket_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, all);
 }
 
-std::vector<int> Sniffer::protocols(const std::string& source, const std::string& group) const {
-  std::vector<int> found;
+std::vector<int> Sniffer::protocols(const std::string& source, const std::string& group) {
   char buffer[2048];
   for (;;) {
     const ssize_t size = recv(socket_.get(), buffer, sizeof buffer, 0);
-    if (size < 0) return found;
-    iphdr header{};
-    if (static_cast<std::size_t>(size) < sizeof header) continue;
-    std::memcpy(&header, buffer, sizeof header);
-    if (header.saddr == address(source).s_addr && header.daddr == address(group).s_addr)
-      found.push_back(header.protocol);
+    if (size < 0) break;
+    packets_.emplace_back(buffer, static_cast<std::size_t>(size));
   }
+  std::vector<int> found;
+  for (const std::string& packet : packets_)
+    if (const auto protocol = protocol_between(packet, source, group)) found.push_back(*protocol);
+  return found;
 }
 
 }  // namespace gkmpd::test

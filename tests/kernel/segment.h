@@ -33,8 +33,9 @@ class Inside {
   Fd former_;
 };
 
-/// Hosts 10.9.0.1, 10.9.0.2, ... in the order given, each with an interface eth0 on one bridge that
-/// floods multicast. Names are unique to the process; everything goes with the object.
+/// Hosts 10.9.0.1 and fd09::1, 10.9.0.2 and fd09::2, ... in the order given, each with an interface
+/// eth0 on one bridge that floods multicast. Names are unique to the process; everything goes with
+/// the object.
 class Segment {
  public:
   explicit Segment(const std::vector<std::string>& hosts);
@@ -55,7 +56,7 @@ class Segment {
   std::map<std::string, Fd> namespaces_;
 };
 
-/// A UDP socket of a host that sends multicast from one of its addresses.
+/// A UDP socket of a host that sends multicast from one of its addresses, of either family.
 class Sender {
  public:
   Sender(const Segment& segment, const std::string& host, const std::string& source);
@@ -67,7 +68,7 @@ class Sender {
   Fd socket_;
 };
 
-/// A UDP socket of a host that has joined a group on eth0.
+/// A UDP socket of a host that has joined a group on eth0, of either family.
 class Listener {
  public:
   Listener(const Segment& segment, const std::string& host, const std::string& group,
@@ -79,16 +80,17 @@ class Listener {
   Fd socket_;
 };
 
-/// Sees every frame on a host's eth0, whoever it is for.
+/// Sees every frame that comes to a host's eth0, whoever it is for.
 class Sniffer {
  public:
   Sniffer(const Segment& segment, const std::string& host);
-  /// The IP protocol numbers of the frames from `source` to `group` that have arrived.
-  [[nodiscard]] std::vector<int> protocols(const std::string& source,
-                                           const std::string& group) const;
+  /// The IP protocol numbers (IPv6: next headers) of the frames from `source` to `group` that have
+  /// arrived so far.
+  [[nodiscard]] std::vector<int> protocols(const std::string& source, const std::string& group);
 
  private:
   Fd socket_;
+  std::vector<std::string> packets_;  // all so far
 };
 
 }  // namespace gkmpd::test

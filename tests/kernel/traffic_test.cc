@@ -4,14 +4,15 @@
 #include <netinet/in.h>
 
 #include <cerrno>
+#include <tuple>
 
 #include "tests/kernel/groups.h"
 
 namespace gkmpd::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::Each;
-using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -19,154 +20,196 @@ constexpr std::uint32_t kSpiA = 0x0a000001;
 constexpr std::uint32_t kSpiB = 0x0a000002;
 
 /// a sends, c listens, d is an outsider on the same segment.
-class Traffic : public ::testing::Test {
+class OnSegment {
  protected:
+  OnSegment(const Family& family, EspSuite suite) : family_(family), suite_(suite) {}
+
+  [[nodiscard]] xfrm::GroupSpec at_sender(const std::string& source, std::uint32_t spi) const {
+    return sending(source, spi, suite_);
+  }
+  [[nodiscard]] xfrm::GroupSpec at_listener(const std::string& source, std::uint32_t spi) const {
+    return listening(source, spi, suite_);
+  }
+  [[nodiscard]] xfrm::SenderSa sa(const std::string& source, std::uint32_t spi,
+                                  xfrm::Generation generation, bool outbound) const {
+    return sender_sa(source, spi, generation, outbound, suite_);
+  }
+  void passes(const Sender& from, const std::string& payload, const Listener& at) const {
+    EXPECT_EQ(from.send(group_, kPort, payload), 0) << payload;
+    EXPECT_EQ(at.next(), payload);
+  }
+
+  const Family& family_;
+  const EspSuite suite_;
+  const std::string group_ = family_.group;
+  const std::string a_address_ = family_.host(1);
+  const std::string c_address_ = family_.host(2);
+  const std::string d_address_ = family_.host(3);
   Segment segment_{{"a", "c", "d"}};
   Agent a_{segment_, "a"};
   Agent c_{segment_, "c"};
   Sniffer wire_{segment_, "d"};
-  Listener at_c_{segment_, "c", kGroup, kPort};
-  Sender from_a_{segment_, "a", "10.9.0.1"};
-  Sender from_d_{segment_, "d", "10.9.0.3"};
+  Listener at_c_{segment_, "c", group_, kPort};
+  Sender from_a_{segment_, "a", a_address_};
+  Sender from_d_{segment_, "d", d_address_};
 };
 
-TEST_F(Traffic, ProtectedPassesAndIsEspOnTheWire) {
-  a_.apply(sending("10.9.0.1", kSpiA));
-  c_.apply(listening("10.9.0.1", kSpiA));
-  for (const std::string payload : {"one", "two", "three"}) {
-    EXPECT_EQ(from_a_.send(kGroup, kPort, payload), 0);
-    EXPECT_EQ(at_c_.next(), payload);
-  }
-  const auto seen = wire_.protocols("10.9.0.1", kGroup);
+/// What may depend on the suite.
+class SuiteTraffic : public ::testing::TestWithParam<std::tuple<Family, EspSuite>>,
+                     protected OnSegment {
+ protected:
+  SuiteTraffic() : OnSegment(std::get<Family>(GetParam()), std::get<EspSuite>(GetParam())) {}
+};
+
+/// What policies do, with one suite.
+class Traffic : public ::testing::TestWithParam<Family>, protected OnSegment {
+ protected:
+  Traffic() : OnSegment(GetParam(), EspSuite::kAesGcm128) {}
+};
+
+TEST_P(SuiteTraffic, ProtectedPassesAndIsEspOnTheWire) {
+  a_.apply(at_sender(a_address_, kSpiA));
+  c_.apply(at_listener(a_address_, kSpiA));
+  for (const std::string payload : {"one", "two", "three"}) passes(from_a_, payload, at_c_);
+  const auto seen = wire_.protocols(a_address_, group_);
   EXPECT_THAT(seen, SizeIs(3));
   EXPECT_THAT(seen, Each(IPPROTO_ESP));
 }
 
-TEST_F(Traffic, CleartextOfAnOutsiderIsDropped) {
-  a_.apply(sending("10.9.0.1", kSpiA));
-  c_.apply(listening("10.9.0.1", kSpiA));
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(from_d_.send(kGroup, kPort, "forged"), 0);
-  EXPECT_EQ(from_a_.send(kGroup, kPort, "genuine"), 0);
+TEST_P(SuiteTraffic, CleartextOfAnOutsiderIsDropped) {
+  a_.apply(at_sender(a_address_, kSpiA));
+  c_.apply(at_listener(a_address_, kSpiA));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(from_d_.send(group_, kPort, "forged"), 0);
+  EXPECT_EQ(from_a_.send(group_, kPort, "genuine"), 0);
   EXPECT_EQ(at_c_.next(), "genuine");
   EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInTmplMismatch"), 5U);
 }
 
-TEST_F(Traffic, AnOutsiderThatJoinsHearsNothing) {
-  a_.apply(sending("10.9.0.1", kSpiA));
-  const Listener at_d(segment_, "d", kGroup, kPort);
-  EXPECT_EQ(from_a_.send(kGroup, kPort, "secret"), 0);
-  EXPECT_EQ(from_d_.send(kGroup, kPort, "heard by itself"), 0);
+TEST_P(Traffic, AnOutsiderThatJoinsHearsNothing) {
+  a_.apply(at_sender(a_address_, kSpiA));
+  const Listener at_d(segment_, "d", group_, kPort);
+  EXPECT_EQ(from_a_.send(group_, kPort, "secret"), 0);
+  EXPECT_EQ(from_d_.send(group_, kPort, "heard by itself"), 0);
   EXPECT_EQ(at_d.next(), "heard by itself");
   EXPECT_EQ(segment_.xfrm_counter("d", "XfrmInNoStates"), 1U);
 }
 
-TEST_F(Traffic, GuardBlocksBeforeActivation) {
-  xfrm::GroupSpec spec = sending("10.9.0.1", kSpiA);
+TEST_P(Traffic, GuardBlocksBeforeActivation) {
+  xfrm::GroupSpec spec = at_sender(a_address_, kSpiA);
   spec.active_generation.reset();
   a_.apply(spec);
-  EXPECT_EQ(from_a_.send(kGroup, kPort, "too early"), EPERM);
+  EXPECT_EQ(from_a_.send(group_, kPort, "too early"), EPERM);
   EXPECT_EQ(segment_.xfrm_counter("a", "XfrmOutPolBlock"), 1U);
-  EXPECT_THAT(wire_.protocols("10.9.0.1", kGroup), SizeIs(0));
+  EXPECT_THAT(wire_.protocols(a_address_, group_), SizeIs(0));
 }
 
-TEST_F(Traffic, GuardBlocksASecondSourceAddressAndOtherPorts) {
-  a_.apply(sending("10.9.0.1", kSpiA));
-  segment_.ip("a", "addr add 10.9.0.11/24 dev eth0");
-  const Sender second(segment_, "a", "10.9.0.11");
-  EXPECT_EQ(second.send(kGroup, kPort, "leak"), EPERM);
-  EXPECT_EQ(from_a_.send(kGroup, kPort + 1, "leak"), EPERM);
-  EXPECT_THAT(wire_.protocols("10.9.0.11", kGroup), SizeIs(0));
-  EXPECT_THAT(wire_.protocols("10.9.0.1", kGroup), SizeIs(0));
+TEST_P(Traffic, GuardBlocksASecondSourceAddressAndOtherPorts) {
+  a_.apply(at_sender(a_address_, kSpiA));
+  const std::string second_address = family_.host(11);
+  segment_.ip("a", family_.add_address(11));
+  const Sender second(segment_, "a", second_address);
+  EXPECT_EQ(second.send(group_, kPort, "leak"), EPERM);
+  EXPECT_EQ(from_a_.send(group_, kPort + 1, "leak"), EPERM);
+  EXPECT_THAT(wire_.protocols(second_address, group_), SizeIs(0));
+  EXPECT_THAT(wire_.protocols(a_address_, group_), SizeIs(0));
 }
 
-TEST_F(Traffic, AListenerThatIsNoSenderCannotSend) {
-  c_.apply(listening("10.9.0.1", kSpiA));
-  const Sender from_c(segment_, "c", "10.9.0.2");
-  EXPECT_EQ(from_c.send(kGroup, kPort, "no sender"), EPERM);
+TEST_P(Traffic, AListenerThatIsNoSenderCannotSend) {
+  c_.apply(at_listener(a_address_, kSpiA));
+  const Sender from_c(segment_, "c", c_address_);
+  EXPECT_EQ(from_c.send(group_, kPort, "no sender"), EPERM);
 }
 
-TEST_F(Traffic, OtherGroupsAreLeftAlone) {
-  a_.apply(sending("10.9.0.1", kSpiA));
-  c_.apply(listening("10.9.0.1", kSpiA));
-  const Listener other(segment_, "c", "239.1.1.2", kPort);
-  EXPECT_EQ(from_a_.send("239.1.1.2", kPort, "in clear"), 0);
+TEST_P(Traffic, OtherGroupsAreLeftAlone) {
+  a_.apply(at_sender(a_address_, kSpiA));
+  c_.apply(at_listener(a_address_, kSpiA));
+  const Listener other(segment_, "c", family_.other_group, kPort);
+  EXPECT_EQ(from_a_.send(family_.other_group, kPort, "in clear"), 0);
   EXPECT_EQ(other.next(), "in clear");
 }
 
 // A member that holds a's key cannot speak as itself under it: the SA's selector binds the source.
-TEST_F(Traffic, AnSaIsBoundToItsSource) {
-  xfrm::GroupSpec impostor = sending("10.9.0.3", kSpiA);
+TEST_P(SuiteTraffic, AnSaIsBoundToItsSource) {
+  xfrm::GroupSpec impostor = at_sender(d_address_, kSpiA);
   Agent d(segment_, "d");
   d.apply(impostor);
-  c_.apply(listening("10.9.0.1", kSpiA));
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(from_d_.send(kGroup, kPort, "impostor"), 0);
-  EXPECT_THAT(wire_.protocols("10.9.0.3", kGroup), Each(IPPROTO_ESP));
+  c_.apply(at_listener(a_address_, kSpiA));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(from_d_.send(group_, kPort, "impostor"), 0);
 
   // The impostor has used the first sequence numbers of the window: a's later ones pass.
-  a_.apply(sending("10.9.0.1", kSpiA));
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(from_a_.send(kGroup, kPort, "a" + std::to_string(i)), 0);
+  a_.apply(at_sender(a_address_, kSpiA));
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(from_a_.send(group_, kPort, "a" + std::to_string(i)), 0);
   EXPECT_THAT(at_c_.next().value_or("nothing"), StartsWith("a"));
   EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInStateMismatch"), 3U);
 }
 
-TEST_F(Traffic, TwoSendersBothHearEachOtherAndThemselves) {
-  xfrm::GroupSpec at_a = sending("10.9.0.1", kSpiA);
-  at_a.senders.push_back(sender_sa("10.9.0.2", kSpiB, 1, false));
-  xfrm::GroupSpec at_c = sending("10.9.0.2", kSpiB);
-  at_c.senders.push_back(sender_sa("10.9.0.1", kSpiA, 1, false));
+TEST_P(SuiteTraffic, TwoSendersBothHearEachOtherAndThemselves) {
+  xfrm::GroupSpec at_a = at_sender(a_address_, kSpiA);
+  at_a.senders.push_back(sa(c_address_, kSpiB, 1, false));
+  xfrm::GroupSpec at_c = at_sender(c_address_, kSpiB);
+  at_c.senders.push_back(sa(a_address_, kSpiA, 1, false));
   a_.apply(at_a);
   c_.apply(at_c);
-  const Listener at_a_listener(segment_, "a", kGroup, kPort);
-  const Sender from_c(segment_, "c", "10.9.0.2");
-  EXPECT_EQ(from_a_.send(kGroup, kPort, "from a"), 0);
+  const Listener at_a_listener(segment_, "a", group_, kPort);
+  const Sender from_c(segment_, "c", c_address_);
+  EXPECT_EQ(from_a_.send(group_, kPort, "from a"), 0);
   EXPECT_EQ(at_c_.next(), "from a");
   EXPECT_EQ(at_a_listener.next(), "from a");  // looped as ESP, opened by a's own SA
-  EXPECT_EQ(from_c.send(kGroup, kPort, "from c"), 0);
+  EXPECT_EQ(from_c.send(group_, kPort, "from c"), 0);
   EXPECT_EQ(at_a_listener.next(), "from c");
   EXPECT_EQ(at_c_.next(), "from c");
-  EXPECT_THAT(wire_.protocols("10.9.0.2", kGroup), Each(IPPROTO_ESP));
+  EXPECT_THAT(wire_.protocols(c_address_, group_), AllOf(SizeIs(1), Each(IPPROTO_ESP)));
 }
 
-TEST_F(Traffic, RolloverLosesNothing) {
+TEST_P(SuiteTraffic, RolloverLosesNothing) {
   constexpr std::uint32_t kNextSpi = kSpiA + 0x10000;
-  a_.apply(sending("10.9.0.1", kSpiA));
-  c_.apply(listening("10.9.0.1", kSpiA));
-  const auto passes = [this](const std::string& payload) {
-    EXPECT_EQ(from_a_.send(kGroup, kPort, payload), 0) << payload;
-    EXPECT_EQ(at_c_.next(), payload);
-  };
-  passes("old key");
+  a_.apply(at_sender(a_address_, kSpiA));
+  c_.apply(at_listener(a_address_, kSpiA));
+  passes(from_a_, "old key", at_c_);
 
-  xfrm::GroupSpec both_at_c = listening("10.9.0.1", kSpiA);
-  both_at_c.senders.push_back(sender_sa("10.9.0.1", kNextSpi, 2, false));
+  xfrm::GroupSpec both_at_c = at_listener(a_address_, kSpiA);
+  both_at_c.senders.push_back(sa(a_address_, kNextSpi, 2, false));
   c_.apply(both_at_c);
-  xfrm::GroupSpec both_at_a = sending("10.9.0.1", kSpiA);
-  both_at_a.senders.push_back(sender_sa("10.9.0.1", kNextSpi, 2, true));
+  xfrm::GroupSpec both_at_a = at_sender(a_address_, kSpiA);
+  both_at_a.senders.push_back(sa(a_address_, kNextSpi, 2, true));
   a_.apply(both_at_a);
-  passes("new SA stands, old key still used");
+  passes(from_a_, "new SA stands, old key still used", at_c_);
 
   both_at_a.active_generation = 2;
   a_.apply(both_at_a);
   // With the old SA gone at the listener, only the new key can open this.
   both_at_c.senders.erase(both_at_c.senders.begin());
   c_.apply(both_at_c);
-  passes("switched");
+  passes(from_a_, "switched", at_c_);
 
   both_at_a.senders.erase(both_at_a.senders.begin());
   a_.apply(both_at_a);
-  passes("old SA gone");
-  EXPECT_THAT(wire_.protocols("10.9.0.1", kGroup), Each(IPPROTO_ESP));
+  passes(from_a_, "old SA gone", at_c_);
+  EXPECT_THAT(wire_.protocols(a_address_, group_), AllOf(SizeIs(4), Each(IPPROTO_ESP)));
 }
 
-TEST_F(Traffic, AfterRemovalTheGroupIsOrdinaryAgain) {
-  a_.apply(sending("10.9.0.1", kSpiA));
-  c_.apply(listening("10.9.0.1", kSpiA));
+TEST_P(Traffic, AfterRemovalTheGroupIsOrdinaryAgain) {
+  a_.apply(at_sender(a_address_, kSpiA));
+  c_.apply(at_listener(a_address_, kSpiA));
   ASSERT_TRUE(a_.kernel().remove(a_.record()));
   ASSERT_TRUE(c_.kernel().remove(c_.record()));
-  EXPECT_EQ(from_a_.send(kGroup, kPort, "plain"), 0);
+  EXPECT_EQ(from_a_.send(group_, kPort, "plain"), 0);
   EXPECT_EQ(at_c_.next(), "plain");
-  EXPECT_THAT(wire_.protocols("10.9.0.1", kGroup), Each(IPPROTO_UDP));
+  EXPECT_THAT(wire_.protocols(a_address_, group_), AllOf(SizeIs(1), Each(IPPROTO_UDP)));
 }
+
+INSTANTIATE_TEST_SUITE_P(Families, Traffic, ::testing::Values(kIpv4, kIpv6),
+                         [](const auto& family) { return std::string(family.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(FamiliesAndSuites, SuiteTraffic,
+                         ::testing::Combine(::testing::Values(kIpv4, kIpv6),
+                                            ::testing::Values(EspSuite::kAesGcm128,
+                                                              EspSuite::kAesGcm256,
+                                                              EspSuite::kAesCbc128HmacSha256)),
+                         [](const auto& both) {
+                           return std::get<Family>(both.param).name +
+                                  name_of(std::get<EspSuite>(both.param));
+                         });
 
 }  // namespace
 }  // namespace gkmpd::test

@@ -15,6 +15,15 @@ void require(bool held) {
   if (!held) std::abort();
 }
 
+/// The one request of a batch as the kernel would show it.
+netlink::Message shown(const netlink::Batch& batch, std::uint16_t type) {
+  return {.type = type,
+          .flags = 0,
+          .sequence = 0,
+          .port_id = 0,
+          .payload = batch.bytes().subspan(sizeof(nlmsghdr))};
+}
+
 /// Whatever is taken for one of ours must be in our ranges, and survive encoding.
 void decode_all(const netlink::Message& message) {
   (void)xfrm::decode_event(message);
@@ -26,6 +35,9 @@ void decode_all(const netlink::Message& message) {
     require(xfrm::is_our_reqid((*sa)->reqid) && (*sa)->spi != 0);
     netlink::Batch batch;
     require(xfrm::encode(batch, xfrm::AddSa{(*sa)->clone()}).has_value());
+    // A regular SA is just what its encoding says.
+    const auto read = xfrm::decode_sa(shown(batch, message.type));
+    require(!(*sa)->regular || (read && *read && (*read)->same_as(**sa)));
   }
   const auto policy = xfrm::decode_policy(message);
   if (policy && *policy) {
@@ -33,12 +45,7 @@ void decode_all(const netlink::Message& message) {
     netlink::Batch batch;
     require(xfrm::encode(batch, xfrm::PutPolicy{**policy, true}).has_value());
     // A regular policy is just what its encoding says.
-    const netlink::Message again{.type = message.type,
-                                 .flags = 0,
-                                 .sequence = 0,
-                                 .port_id = 0,
-                                 .payload = batch.bytes().subspan(sizeof(nlmsghdr))};
-    const auto read = xfrm::decode_policy(again);
+    const auto read = xfrm::decode_policy(shown(batch, message.type));
     require(!(*policy)->regular || (read && *read && **read == **policy));
   }
 }

@@ -27,12 +27,27 @@ Result<std::optional<PolicyState>> read_policy(const Bytes& payload) {
 }
 
 TEST(DecodeSa, ReadsBackWhatWasEncoded) {
-  for (const std::uint32_t spi : {0x0a000001U, 0x0a000002U}) {
-    const SaState sa = sa_of(demo_group(), spi);
-    const auto read = read_sa(shown(sa));
-    ASSERT_TRUE(read && *read);
-    EXPECT_TRUE((*read)->same_as(sa));
-    EXPECT_EQ((*read)->hard_lifetime_s, 3600U);
+  for (const GroupSpec& spec : test::groups_of_all_kinds()) {
+    ASSERT_TRUE(check(spec));
+    for (const SaState& sa : wanted_state(spec).sas) {
+      const auto read = read_sa(shown(sa));
+      ASSERT_TRUE(read && *read) << sa.id().text();
+      EXPECT_TRUE((*read)->same_as(sa)) << sa.id().text();
+      EXPECT_EQ((*read)->suite, spec.suite);
+      EXPECT_EQ((*read)->shared(), spec.sender_mode == SenderMode::kShared);
+      EXPECT_EQ((*read)->hard_lifetime_s, 3600U);
+    }
+  }
+}
+
+TEST(DecodeSa, EachKindOfSaIsToldFromEveryOther) {
+  const std::vector<GroupSpec> groups = test::groups_of_all_kinds();
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    for (std::size_t k = 0; k < groups.size(); ++k) {
+      const auto read = read_sa(shown(wanted_state(groups[i]).sas.back()));
+      ASSERT_TRUE(read && *read);
+      EXPECT_EQ((*read)->same_as(wanted_state(groups[k]).sas.back()), i == k) << i << " " << k;
+    }
   }
 }
 
@@ -66,6 +81,7 @@ TEST(DecodeSa, WhatDiffersFromOursIsNotRegular) {
   const std::vector<void (*)(xfrm_usersa_info&)> changes = {
       [](xfrm_usersa_info& sa) { sa.mode = XFRM_MODE_TUNNEL; },
       [](xfrm_usersa_info& sa) { sa.flags = XFRM_STATE_ESN; },
+      [](xfrm_usersa_info& sa) { sa.replay_window = 32; },
       [](xfrm_usersa_info& sa) { sa.sel.prefixlen_s = 24; },
       [](xfrm_usersa_info& sa) { sa.sel.saddr.a4 = 1; },
       [](xfrm_usersa_info& sa) { sa.sel.prefixlen_d = 8; },
@@ -81,8 +97,9 @@ TEST(DecodeSa, WhatDiffersFromOursIsNotRegular) {
     EXPECT_FALSE((*read)->regular) << i;
     EXPECT_EQ((*read)->id(), own_sa().id()) << i;
   }
-  for (const std::uint16_t type : {XFRMA_ENCAP, XFRMA_ALG_AUTH_TRUNC, XFRMA_ALG_CRYPT,
-                                   XFRMA_SA_EXTRA_FLAGS, XFRMA_OFFLOAD_DEV}) {
+  for (const std::uint16_t type :
+       {XFRMA_ENCAP, XFRMA_ALG_AUTH, XFRMA_ALG_AUTH_TRUNC, XFRMA_ALG_CRYPT, XFRMA_ALG_COMP,
+        XFRMA_COADDR, XFRMA_SET_MARK, XFRMA_SA_EXTRA_FLAGS, XFRMA_OFFLOAD_DEV}) {
     const auto read = read_sa(ours + attribute(type, Bytes(80)));
     ASSERT_TRUE(read && *read);
     EXPECT_FALSE((*read)->regular) << type;
@@ -102,6 +119,131 @@ TEST(DecodeSa, AnotherAlgorithmIsNotRegular) {
   }
 }
 
+/// The attributes that a kernel shows of CBC and HMAC, changed one by one below.
+struct CbcHmac {
+  std::string cipher = "cbc(aes)";
+  std::uint32_t cipher_key_bits = 128;
+  std::string mac = "hmac(sha256)";
+  std::uint32_t mac_key_bits = 256;
+  std::uint32_t mac_bits = 128;
+  std::string old_mac = "hmac(sha256)";
+  std::uint32_t old_mac_key_bits = 256;
+  std::uint8_t old_mac_key_begins = 0x13;
+  bool with_old_mac = true;
+
+  [[nodiscard]] Bytes shown() const {
+    const Bytes whole = test::shown(test::sa_of(test::shared_group(), 0x0a000003));
+    const Bytes fixed(whole.begin(), whole.begin() + sizeof(xfrm_usersa_info));
+    Bytes all = fixed + attribute(XFRMA_ALG_CRYPT, algorithm(cipher, cipher_key_bits, {}, 0x03)) +
+                attribute(XFRMA_ALG_AUTH_TRUNC, algorithm(mac, mac_key_bits, mac_bits, 0x13));
+    if (with_old_mac)
+      append(all, attribute(XFRMA_ALG_AUTH,
+                            algorithm(old_mac, old_mac_key_bits, {}, old_mac_key_begins)));
+    return all;
+  }
+
+ private:
+  static Bytes algorithm(const std::string& name, std::uint32_t key_bits,
+                         std::optional<std::uint32_t> icv_bits, std::uint8_t key_begins) {
+    Bytes out(64);
+    std::ranges::copy(name, out.begin());
+    append(out, netlink::object_bytes(key_bits));
+    if (icv_bits) append(out, netlink::object_bytes(*icv_bits));
+    for (std::uint32_t i = 0; i < key_bits / 8; ++i)
+      out.push_back(static_cast<std::uint8_t>(key_begins + i));
+    return out;
+  }
+};
+
+TEST(DecodeSa, AMacIsShownTwiceByTheKernel) {
+  for (const bool twice : {true, false}) {
+    const auto read = read_sa(CbcHmac{.with_old_mac = twice}.shown());
+    ASSERT_TRUE(read && *read);
+    EXPECT_TRUE((*read)->same_as(sa_of(test::shared_group(), 0x0a000003)));
+  }
+}
+
+TEST(DecodeSa, AnotherCipherOrMacIsNotRegular) {
+  const CbcHmac others[] = {{.cipher = "ecb(cipher_null)"},
+                            {.cipher = "cbc(aes"},
+                            {.cipher = "cbc(aes)x"},
+                            {.cipher_key_bits = 256},
+                            {.cipher_key_bits = 120},
+                            {.mac = "hmac(sha1)"},
+                            {.mac_key_bits = 160},
+                            {.mac_key_bits = 512},
+                            {.mac_bits = 96},
+                            {.mac_bits = 256},
+                            {.old_mac = "hmac(sha1)"},
+                            {.old_mac_key_bits = 160},
+                            {.old_mac_key_begins = 0x14}};
+  for (std::size_t i = 0; i < std::size(others); ++i) {
+    const auto read = read_sa(others[i].shown());
+    ASSERT_TRUE(read && *read) << i;
+    EXPECT_FALSE((*read)->regular) << i;
+    EXPECT_TRUE((*read)->key.empty()) << i;
+  }
+}
+
+TEST(DecodeSa, ACipherWithoutMacOrAMacWithoutCipherIsNotRegular) {
+  const Bytes whole = CbcHmac{.with_old_mac = false}.shown();
+  constexpr std::ptrdiff_t kFixed = sizeof(xfrm_usersa_info);
+  constexpr std::ptrdiff_t kCipher = sizeof(nlattr) + 64 + 4 + 16;
+  const Bytes cipher_only(whole.begin(), whole.begin() + kFixed + kCipher);
+  Bytes mac_only(whole.begin(), whole.begin() + kFixed);
+  mac_only.insert(mac_only.end(), whole.begin() + kFixed + kCipher, whole.end());
+  const Bytes neither(whole.begin(), whole.begin() + kFixed);
+  for (const Bytes& part : {cipher_only, mac_only, neither}) {
+    const auto read = read_sa(part);
+    ASSERT_TRUE(read && *read) << part.size();
+    EXPECT_FALSE((*read)->regular) << part.size();
+  }
+}
+
+TEST(DecodeSa, AnAeadKeyOfNoSuiteIsNotRegular) {
+  for (const std::size_t size : {19U, 28U, 35U, 37U, 48U}) {
+    SaState sa = own_sa();
+    sa.key = Secret(size);
+    const auto read = read_sa(shown(sa));
+    ASSERT_TRUE(read && *read) << size;
+    EXPECT_FALSE((*read)->regular) << size;
+  }
+}
+
+TEST(DecodeSa, AWindowIsReadAndMustHaveOurForm) {
+  const SaState shared = sa_of(test::shared_group(), 0x0a000003);
+  // The kernel shows the state of its old form where an SA has no window.
+  EXPECT_TRUE((*read_sa(shown(shared) + attribute(XFRMA_REPLAY_VAL, Bytes(12))))->same_as(shared));
+
+  xfrm_replay_state_esn state{};
+  const auto none =
+      read_sa(shown(shared) + attribute(XFRMA_REPLAY_ESN_VAL, netlink::object_bytes(state)));
+  EXPECT_EQ((*none)->replay_window, 0U);
+  EXPECT_FALSE((*none)->regular);
+
+  state.replay_window = 64;
+  const auto wide =
+      read_sa(shown(shared) + attribute(XFRMA_REPLAY_ESN_VAL, netlink::object_bytes(state)));
+  EXPECT_EQ((*wide)->replay_window, 64U);
+  EXPECT_FALSE((*wide)->same_as(shared));
+}
+
+TEST(DecodeSa, TheSelectorOfASharedSaIsAnySource) {
+  const SaState shared = sa_of(test::shared_group(), 0x0a000003);
+  const std::vector<void (*)(xfrm_usersa_info&)> changes = {
+      [](xfrm_usersa_info& sa) { sa.sel.prefixlen_s = 32; },
+      [](xfrm_usersa_info& sa) { sa.sel.prefixlen_s = 8; },
+      [](xfrm_usersa_info& sa) { sa.sel.saddr.a4 = 1; }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const auto read = read_sa(with<xfrm_usersa_info>(shown(shared), changes[i]));
+    ASSERT_TRUE(read && *read) << i;
+    EXPECT_FALSE((*read)->regular) << i;
+  }
+  const auto unbound = read_sa(with<xfrm_usersa_info>(
+      shown(own_sa()), [](xfrm_usersa_info& sa) { sa.sel.prefixlen_s = 0; }));
+  EXPECT_FALSE((*unbound)->regular);
+}
+
 TEST(DecodeSa, AKeyShorterThanItSaysIsRefused) {
   Bytes torn = shown(own_sa());
   torn[sizeof(xfrm_usersa_info) + sizeof(nlattr) + 65] = 0x01;  // key bits: 160 + 256
@@ -111,26 +253,42 @@ TEST(DecodeSa, AKeyShorterThanItSaysIsRefused) {
 }
 
 TEST(DecodeSa, EveryTruncationIsRefusedOrNotRegular) {
-  const Bytes whole = shown(own_sa());
-  for (std::size_t size = 0; size < whole.size(); ++size) {
-    const Bytes torn(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
-    const auto read = read_sa(torn);
-    if (read) {
-      ASSERT_TRUE(read->has_value()) << size;
-      EXPECT_FALSE((*read)->same_as(own_sa())) << size;
-    } else {
-      EXPECT_EQ(read.error().kind, kBadMessage) << size;
+  for (const GroupSpec& spec : test::groups_of_all_kinds()) {
+    const SaState sa = wanted_state(spec).sas.back().clone();
+    const Bytes whole = shown(sa);
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      const Bytes torn(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+      const auto read = read_sa(torn);
+      if (read) {
+        ASSERT_TRUE(read->has_value()) << size;
+        EXPECT_FALSE((*read)->same_as(sa)) << size;
+      } else {
+        EXPECT_EQ(read.error().kind, kBadMessage) << size;
+      }
+    }
+    EXPECT_FALSE(decode_sa(message_of(XFRM_MSG_NEWPOLICY, whole)));
+  }
+}
+
+TEST(DecodeSa, EveryCutThroughAnAlgorithmIsNamed) {
+  for (const std::uint16_t type :
+       {XFRMA_ALG_AEAD, XFRMA_ALG_CRYPT, XFRMA_ALG_AUTH, XFRMA_ALG_AUTH_TRUNC}) {
+    for (std::size_t size = 0; size < 68; ++size) {
+      const auto read = read_sa(shown(own_sa()) + attribute(type, Bytes(size)));
+      ASSERT_FALSE(read) << type << " " << size;
+      EXPECT_EQ(read.error().kind, kBadMessage);
     }
   }
-  EXPECT_FALSE(decode_sa(message_of(XFRM_MSG_NEWPOLICY, whole)));
 }
 
 TEST(DecodePolicy, ReadsBackWhatWasEncoded) {
-  for (const PolicyState& policy : wanted_state(demo_group()).policies) {
-    const auto read = read_policy(shown(policy));
-    ASSERT_TRUE(read && *read) << policy.id().text();
-    EXPECT_EQ(**read, policy) << policy.id().text();
-    EXPECT_EQ(decode_policy_index(message_of(XFRM_MSG_NEWPOLICY, shown(policy))), policy.index);
+  for (const GroupSpec& spec : test::groups_of_all_kinds()) {
+    for (const PolicyState& policy : wanted_state(spec).policies) {
+      const auto read = read_policy(shown(policy));
+      ASSERT_TRUE(read && *read) << policy.id().text();
+      EXPECT_EQ(**read, policy) << policy.id().text();
+      EXPECT_EQ(decode_policy_index(message_of(XFRM_MSG_NEWPOLICY, shown(policy))), policy.index);
+    }
   }
 }
 

@@ -13,6 +13,7 @@ namespace gkmpd::xfrm {
 namespace {
 
 using test::demo_group;
+using test::ipv6_group;
 using test::policy_of;
 using test::sa_of;
 
@@ -94,14 +95,39 @@ TEST(Encode, DumpRequests) {
   EXPECT_EQ(dump_policies_request(), 0x15);  // XFRM_MSG_GETPOLICY
 }
 
+TEST(Encode, AddSaOfTheOtherSuites) {
+  for (const auto& [suite, name] : {std::pair{EspSuite::kAesGcm256, "add_sa_gcm256"},
+                                    {EspSuite::kAesCbc128HmacSha256, "add_sa_cbc_sha256"}}) {
+    const GroupSpec spec = test::with_suite(demo_group(), suite);
+    ASSERT_TRUE(check(spec));
+    expect_golden(name, AddSa{sa_of(spec, 0x0a000001)});
+  }
+}
+
+TEST(Encode, AddSharedSa) {
+  ASSERT_TRUE(check(test::shared_group()));
+  expect_golden("add_sa_shared", AddSa{sa_of(test::shared_group(), 0x0a000003)});
+  const SaState shared = sa_of(test::with_shared_sa(ipv6_group()), 0x0a000003);
+  expect_golden("add_sa_shared_ipv6", AddSa{shared.clone()});
+  expect_golden("delete_sa_shared_ipv6", DeleteSa{shared.id(), shared.source});
+}
+
 TEST(Encode, AnotherFamilyOfAddresses) {
-  GroupSpec spec = demo_group();
-  spec.destination = test::ip("ff05::1111");
-  spec.own_source = test::ip("fd09::1");
-  spec.senders.clear();
-  spec.senders.push_back(test::sender(0x0a000001, "fd09::1", true));
-  ASSERT_TRUE(check(spec));
-  expect_golden("add_sa_ipv6", AddSa{sa_of(spec, 0x0a000001)});
+  ASSERT_TRUE(check(ipv6_group()));
+  const SaState sa = sa_of(ipv6_group(), 0x0a000001);
+  expect_golden("add_sa_ipv6", AddSa{sa.clone()});
+  expect_golden("delete_sa_ipv6", DeleteSa{sa.id(), sa.source});
+  expect_golden("new_guard_ipv6", PutPolicy{policy_of(ipv6_group(), PolicyKind::kGuard), false});
+  expect_golden("new_in_ipv6", PutPolicy{policy_of(ipv6_group(), PolicyKind::kIn), false});
+  const PolicyState protect = policy_of(ipv6_group(), PolicyKind::kProtect);
+  expect_golden("new_protect_ipv6", PutPolicy{protect, false});
+  expect_golden("delete_protect_ipv6", DeletePolicy{protect});
+}
+
+// The protect policy stays bound to this host's address: only the SA is any sender's.
+TEST(Encode, ProtectIsTheSameInSharedMode) {
+  expect_golden("new_protect",
+                PutPolicy{policy_of(test::shared_group(), PolicyKind::kProtect), false});
 }
 
 TEST(Encode, AFullBatchIsNamed) {

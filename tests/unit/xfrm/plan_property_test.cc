@@ -130,23 +130,50 @@ class Dice {
   std::mt19937_64 engine_;
 };
 
+/// The addresses of a family; hosts are `net` and a number.
+struct Addresses {
+  std::string group;
+  std::string other_group;
+  std::string net;
+  std::string any;
+};
+const Addresses kIpv4{"239.1.1.1", "239.1.1.2", "10.9.0.", "0.0.0.0"};
+const Addresses kIpv6{"ff05::1111", "ff05::1112", "fd09::", "::"};
+
+void choose_suite(Dice& dice, GroupSpec& spec) {
+  if (dice.chance(3)) {
+    spec.sender_mode = SenderMode::kShared;
+    spec.suite = EspSuite::kAesCbc128HmacSha256;
+    spec.replay_window = 0;
+  } else {
+    if (dice.chance(4)) spec.suite = test::kAllSuites[dice.below(3)];
+    spec.replay_window = dice.chance(8) ? 64 : kDefaultReplayWindow;
+  }
+}
+
+SenderSa random_sa(Dice& dice, const GroupSpec& spec, const Addresses& addresses) {
+  SenderSa sa = test::sender(0x100 + dice.below(8), addresses.net + "1", false,
+                             static_cast<Generation>(dice.below(3)));
+  sa.outbound = spec.own_source && dice.chance(2);
+  if (!sa.outbound) sa.source = test::ip(addresses.net + std::to_string(2 + dice.below(3)));
+  if (spec.sender_mode == SenderMode::kShared) sa.source = test::ip(addresses.any);
+  sa.key = test::counting_key(dice.chance(6) ? 200 : static_cast<std::uint8_t>(sa.spi), spec.suite);
+  return sa;
+}
+
 /// Few SPIs, sources and generations, so that two specs often clash.
 GroupSpec random_spec(Dice& dice) {
+  const Addresses& addresses = dice.chance(5) ? kIpv6 : kIpv4;
   GroupSpec spec;
   spec.group_name = "random";
   spec.slot = 3;
-  spec.destination = test::ip(dice.chance(8) ? "239.1.1.2" : "239.1.1.1");
+  spec.destination = test::ip(dice.chance(8) ? addresses.other_group : addresses.group);
   spec.port = dice.chance(6) ? 0 : 5000;
-  spec.replay_window = dice.chance(8) ? 64 : kDefaultReplayWindow;
-  if (!dice.chance(3)) spec.own_source = test::ip("10.9.0.1");
+  choose_suite(dice, spec);
+  if (!dice.chance(3)) spec.own_source = test::ip(addresses.net + "1");
   const std::uint32_t count = dice.below(7);
   for (std::uint32_t i = 0; i < count; ++i) {
-    SenderSa sa = test::sender(0x100 + dice.below(8), "10.9.0.1", false,
-                               static_cast<Generation>(dice.below(3)));
-    sa.outbound = spec.own_source && dice.chance(2);
-    if (!sa.outbound) sa.source = test::ip("10.9.0." + std::to_string(2 + dice.below(3)));
-    if (dice.chance(6)) sa.key = test::counting_key(200);
-    spec.senders.push_back(std::move(sa));
+    spec.senders.push_back(random_sa(dice, spec, addresses));
     if (!check(spec)) spec.senders.pop_back();
     if (!spec.senders.empty() && spec.senders.back().outbound && !dice.chance(3))
       spec.active_generation = spec.senders.back().generation;
@@ -177,6 +204,21 @@ void expect_state(const KernelState& actual, const KernelState& wanted) {
         << policy.id().text();
 }
 
+/// Each outbound SA that is installed has been burnt, unless all senders share it.
+void expect_outbound_to_be_burnt(const std::vector<Stage>& stages) {
+  const std::vector<std::uint32_t> burnt = new_outbound_spis(stages);
+  std::size_t due = 0;
+  for (const Stage& stage : stages) {
+    for (const Operation& operation : stage.operations) {
+      const auto* add = std::get_if<AddSa>(&operation);
+      if (add == nullptr || !add->sa.outbound() || add->sa.source.is_unspecified()) continue;
+      ++due;
+      EXPECT_TRUE(std::ranges::find(burnt, add->sa.spi) != burnt.end()) << add->sa.id().text();
+    }
+  }
+  EXPECT_EQ(burnt.size(), due);
+}
+
 void run_once(std::uint64_t seed) {
   Dice dice(seed);
   KernelState installed = dice.chance(5) ? KernelState{} : wanted_state(random_spec(dice));
@@ -186,6 +228,7 @@ void run_once(std::uint64_t seed) {
 
   ModelKernel kernel(installed.clone(), wanted);
   std::vector<Stage> stages = plan(installed, wanted);
+  expect_outbound_to_be_burnt(stages);
   for (Stage& stage : stages) {
     ASSERT_FALSE(stage.operations.empty());
     // Within a stage the order must not matter.

@@ -158,10 +158,54 @@ TEST(Plan, AGroupThatMovesIsTakenDownFirst) {
                           "+sa 1", "+protect 1"));
 }
 
+TEST(Plan, ASharedGroupFromNothing) {
+  EXPECT_THAT(plan_between({}, test::shared_group()),
+              ElementsAre("+guard, +in", "+sa 3", "+protect 1"));
+  EXPECT_THAT(plan_between({}, test::shared_listener()), ElementsAre("+guard, +in", "+sa 3"));
+}
+
+TEST(Plan, RolloverOfASharedSa) {
+  GroupSpec both = test::shared_group();
+  both.senders.push_back(test::shared_sa(0x0a010003, "0.0.0.0", true, 2));
+  EXPECT_THAT(plan_between(wanted_state(test::shared_group()), both), ElementsAre("+sa 65539"));
+  GroupSpec after = test::copy_of(both);
+  after.active_generation = 2;
+  after.senders.erase(after.senders.begin());
+  EXPECT_THAT(plan_between(wanted_state(both), after), ElementsAre("=protect 2", "-sa 3"));
+}
+
+// The one object changes its reqid, and UPDSA does not: it goes and comes, never under a policy.
+TEST(Plan, AListenerOfASharedSaThatBecomesASenderAndBack) {
+  EXPECT_THAT(plan_between(wanted_state(test::shared_listener()), test::shared_group()),
+              ElementsAre("-sa 3", "+sa 3", "+protect 1"));
+  EXPECT_THAT(plan_between(wanted_state(test::shared_group()), test::shared_listener()),
+              ElementsAre("-protect", "-sa 3", "+sa 3"));
+}
+
+TEST(Plan, AGroupThatMovesToTheOtherFamily) {
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), test::ipv6_group()),
+              ElementsAre("-protect", "-sa 2, -sa 1", "-guard, -in", "+guard, +in", "+sa 2",
+                          "+sa 1", "+protect 1"));
+}
+
+TEST(Plan, AnotherSuiteIsAnotherSaAtTheSamePlace) {
+  EXPECT_THAT(plan_between(wanted_state(demo_group()),
+                           test::with_suite(demo_group(), EspSuite::kAesGcm256)),
+              ElementsAre("-protect", "-sa 2", "+sa 2", "-sa 1", "+sa 1", "+protect 1"));
+}
+
 TEST(Plan, NewOutboundSpisAreThoseThatMustBeBurnt) {
   EXPECT_THAT(new_outbound_spis(plan({}, wanted_state(demo_group()))), ElementsAre(0x0a000001));
   EXPECT_THAT(new_outbound_spis(plan(wanted_state(demo_group()), wanted_state(demo_group()))),
               IsEmpty());
+}
+
+TEST(Plan, ASharedSaIsNotBurntButOneOfASenderIsWhateverItsSuite) {
+  EXPECT_THAT(new_outbound_spis(plan({}, wanted_state(test::shared_group()))), IsEmpty());
+  for (const EspSuite suite : test::kAllSuites) {
+    const GroupSpec spec = test::with_suite(demo_group(), suite);
+    EXPECT_THAT(new_outbound_spis(plan({}, wanted_state(spec))), ElementsAre(0x0a000001));
+  }
 }
 
 }  // namespace

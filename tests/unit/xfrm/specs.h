@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "xfrm/plan.h"
 #include "xfrm/state.h"
@@ -11,9 +12,13 @@ namespace gkmpd::xfrm::test {
 
 [[nodiscard]] inline IpAddress ip(const std::string& text) { return *IpAddress::parse(text); }
 
-/// A key of 20 octets counting up from `first`.
-[[nodiscard]] inline Secret counting_key(std::uint8_t first) {
-  Bytes key(key_material_size(EspSuite::kAesGcm128));
+inline constexpr EspSuite kAllSuites[] = {EspSuite::kAesGcm128, EspSuite::kAesGcm256,
+                                          EspSuite::kAesCbc128HmacSha256};
+
+/// A suite's key material, counting up from `first`.
+[[nodiscard]] inline Secret counting_key(std::uint8_t first,
+                                         EspSuite suite = EspSuite::kAesGcm128) {
+  Bytes key(key_material_size(suite));
   for (std::uint8_t& octet : key) octet = first++;
   return Secret::take(std::move(key));
 }
@@ -44,13 +49,73 @@ namespace gkmpd::xfrm::test {
   return spec;
 }
 
+/// The same with IPv6: ff05::1111, this host is fd09::1, fd09::2 is heard.
+[[nodiscard]] inline GroupSpec ipv6_group() {
+  GroupSpec spec = demo_group();
+  spec.destination = ip("ff05::1111");
+  spec.own_source = ip("fd09::1");
+  spec.senders[0].source = ip("fd09::1");
+  spec.senders[1].source = ip("fd09::2");
+  return spec;
+}
+
+/// `spec` with another suite, and keys to it.
+[[nodiscard]] inline GroupSpec with_suite(GroupSpec spec, EspSuite suite) {
+  spec.suite = suite;
+  for (SenderSa& sa : spec.senders) sa.key = counting_key(static_cast<std::uint8_t>(sa.spi), suite);
+  return spec;
+}
+
+/// The SA of all senders in a generation. `any` is the unspecified address of the family.
+[[nodiscard]] inline SenderSa shared_sa(std::uint32_t spi, const std::string& any, bool outbound,
+                                        Generation generation = 1) {
+  SenderSa sa = sender(spi, any, outbound, generation);
+  sa.key = counting_key(static_cast<std::uint8_t>(spi), EspSuite::kAesCbc128HmacSha256);
+  return sa;
+}
+
+/// `spec` in shared mode: this host is a sender as before, and hears all others under the same SA,
+/// 0x0a000003.
+[[nodiscard]] inline GroupSpec with_shared_sa(GroupSpec spec) {
+  spec.suite = EspSuite::kAesCbc128HmacSha256;
+  spec.sender_mode = SenderMode::kShared;
+  spec.replay_window = 0;
+  spec.senders.clear();
+  spec.senders.push_back(
+      shared_sa(0x0a000003, spec.destination.family == IpFamily::kV4 ? "0.0.0.0" : "::", true));
+  return spec;
+}
+[[nodiscard]] inline GroupSpec shared_group() { return with_shared_sa(demo_group()); }
+/// The shared group on a host that only listens.
+[[nodiscard]] inline GroupSpec shared_listener() {
+  GroupSpec spec = shared_group();
+  spec.own_source.reset();
+  spec.active_generation.reset();
+  spec.senders[0].outbound = false;
+  return spec;
+}
+
+/// Every suite and sender mode in both families.
+[[nodiscard]] inline std::vector<GroupSpec> groups_of_all_kinds() {
+  std::vector<GroupSpec> groups;
+  for (const auto family : {demo_group, ipv6_group}) {
+    for (const EspSuite suite : kAllSuites) groups.push_back(with_suite(family(), suite));
+    groups.push_back(with_shared_sa(family()));
+  }
+  return groups;
+}
+
 /// Specs hold secrets and are not copied by accident.
 [[nodiscard]] inline GroupSpec copy_of(const GroupSpec& spec) {
   GroupSpec copy = demo_group();
   copy.group_name = spec.group_name;
   copy.slot = spec.slot;
   copy.destination = spec.destination;
+  copy.ip_protocol = spec.ip_protocol;
   copy.port = spec.port;
+  copy.suite = spec.suite;
+  copy.mode = spec.mode;
+  copy.sender_mode = spec.sender_mode;
   copy.replay_window = spec.replay_window;
   copy.own_source = spec.own_source;
   copy.active_generation = spec.active_generation;

@@ -11,6 +11,8 @@ namespace {
 using test::demo_group;
 using test::ip;
 using test::sender;
+using test::shared_group;
+using test::shared_listener;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -55,6 +57,24 @@ TEST(State, WantedStateHasInboundBeforeOutbound) {
   EXPECT_EQ(state.policies[2].reqid, state.sas[1].reqid);
 }
 
+TEST(State, ASharedSaServesBothWaysOnAHostThatSends) {
+  const KernelState sending = wanted_state(shared_group());
+  ASSERT_THAT(sending.sas, SizeIs(1));
+  EXPECT_TRUE(sending.sas[0].shared());
+  EXPECT_EQ(sending.sas[0].source, ip("0.0.0.0"));
+  EXPECT_EQ(sending.sas[0].replay_window, 0U);
+  EXPECT_EQ(sending.sas[0].suite, EspSuite::kAesCbc128HmacSha256);
+  EXPECT_EQ(sending.sas[0].reqid, reqid(7, 1, SaDirection::kOut));
+  ASSERT_THAT(sending.policies, SizeIs(3));
+  EXPECT_EQ(sending.policies[2].source, ip("10.9.0.1"));
+  EXPECT_EQ(sending.policies[2].reqid, sending.sas[0].reqid);
+
+  const KernelState listening = wanted_state(shared_listener());
+  ASSERT_THAT(listening.sas, SizeIs(1));
+  EXPECT_EQ(listening.sas[0].reqid, reqid(7, 1, SaDirection::kIn));
+  EXPECT_THAT(listening.policies, SizeIs(2));
+}
+
 TEST(State, NoProtectPolicyBeforeActivation) {
   GroupSpec spec = demo_group();
   spec.active_generation.reset();
@@ -83,6 +103,7 @@ TEST(State, SasAreComparedInEverythingButTheLifetime) {
       [](SaState& s) { s.source = ip("10.9.0.9"); },
       [](SaState& s) { s.destination = ip("239.1.1.9"); },
       [](SaState& s) { s.reqid ^= 1; },
+      [](SaState& s) { s.suite = EspSuite::kAesGcm256; },
       [](SaState& s) { s.replay_window = 64; },
       [](SaState& s) { s.key = test::counting_key(99); },
       [](SaState& s) { s.regular = false; }};
@@ -94,10 +115,22 @@ TEST(State, SasAreComparedInEverythingButTheLifetime) {
 }
 
 TEST(Check, AcceptsAGroup) {
-  EXPECT_TRUE(check(demo_group()));
+  for (const GroupSpec& spec : test::groups_of_all_kinds()) EXPECT_TRUE(check(spec));
+  EXPECT_TRUE(check(shared_listener()));
   GroupSpec rollover = demo_group();
   rollover.senders.push_back(sender(0x0a010001, "10.9.0.1", true, 2));
   EXPECT_TRUE(check(rollover));
+  GroupSpec shared_rollover = shared_group();
+  shared_rollover.senders.push_back(test::shared_sa(0x0a010003, "0.0.0.0", true, 2));
+  EXPECT_TRUE(check(shared_rollover));
+}
+
+void expect_refusal(const GroupSpec& spec, const std::string& words) {
+  const auto checked = check(spec);
+  ASSERT_FALSE(checked) << words;
+  EXPECT_EQ(checked.error().kind, kBadSpec);
+  EXPECT_THAT(checked.error().detail, HasSubstr("group demo: "));
+  EXPECT_THAT(checked.error().detail, HasSubstr(words));
 }
 
 TEST(Check, RefusesWhatMustNotReachTheKernel) {
@@ -109,7 +142,11 @@ TEST(Check, RefusesWhatMustNotReachTheKernel) {
       {[](GroupSpec& s) { s.replay_window = kMinReplayWindow - 1; }, "replay window of 31"},
       {[](GroupSpec& s) { s.replay_window = kMaxReplayWindow + 1; }, "replay window of 4097"},
       {[](GroupSpec& s) { s.ip_protocol = 0; }, "port but no protocol"},
+      {[](GroupSpec& s) { s.replay_window = 0; }, "replay window of 0"},
       {[](GroupSpec& s) { s.own_source.reset(); }, "no source address"},
+      {[](GroupSpec& s) { s.own_source = ip("fd09::1"); }, "own source fd09::1 is of the other"},
+      {[](GroupSpec& s) { s.own_source = ip("239.1.1.1"); }, "own source 239.1.1.1 is no host's"},
+      {[](GroupSpec& s) { s.own_source = ip("0.0.0.0"); }, "own source 0.0.0.0 is no host's"},
       {[](GroupSpec& s) { s.active_generation = 2; }, "no outbound SA"},
       {[](GroupSpec& s) { s.senders[0].spi = 255; }, "reserved"},
       {[](GroupSpec& s) { s.senders[1].spi = s.senders[0].spi; }, "twice"},
@@ -125,12 +162,55 @@ TEST(Check, RefusesWhatMustNotReachTheKernel) {
   for (const auto& [spoil, words] : cases) {
     GroupSpec spec = demo_group();
     spoil(spec);
-    const auto checked = check(spec);
-    ASSERT_FALSE(checked) << words;
-    EXPECT_EQ(checked.error().kind, kBadSpec);
-    EXPECT_THAT(checked.error().detail, HasSubstr("group demo: "));
-    EXPECT_THAT(checked.error().detail, HasSubstr(words));
+    expect_refusal(spec, words);
   }
+}
+
+TEST(Check, RefusesKeysOfAnotherSuite) {
+  for (const EspSuite suite : test::kAllSuites) {
+    for (const EspSuite other : test::kAllSuites) {
+      GroupSpec spec = test::with_suite(demo_group(), suite);
+      spec.senders[1].key = test::counting_key(1, other);
+      if (suite == other)
+        EXPECT_TRUE(check(spec));
+      else
+        expect_refusal(spec, "key material of " + std::to_string(key_material_size(other)));
+    }
+  }
+}
+
+TEST(Check, RefusesASharedSaThatIsNotSafe) {
+  const std::vector<std::pair<void (*)(GroupSpec&), std::string>> cases = {
+      {[](GroupSpec& s) { s.suite = EspSuite::kAesGcm128; }, "counter mode"},
+      {[](GroupSpec& s) { s.suite = EspSuite::kAesGcm256; }, "RFC 6054"},
+      {[](GroupSpec& s) { s.replay_window = 32; }, "shared SA with a replay window of 32"},
+      {[](GroupSpec& s) { s.replay_window = kDefaultReplayWindow; }, "replay window of 1024"},
+      {[](GroupSpec& s) { s.senders[0].source = ip("10.9.0.1"); }, "which is any sender's"},
+      {[](GroupSpec& s) { s.senders[0].source = ip("::"); }, "other family"},
+      {[](GroupSpec& s) {
+         s.own_source.reset();
+         s.active_generation.reset();
+       },
+       "this host has no source address"},
+      {[](GroupSpec& s) { s.own_source = ip("fd09::1"); }, "own source fd09::1 is of the other"},
+      {[](GroupSpec& s) { s.senders[0].outbound = false; }, "no outbound SA"},
+      {[](GroupSpec& s) { s.senders.push_back(test::shared_sa(0x0a000004, "0.0.0.0", false)); },
+       "two shared SAs of generation 1"},
+      {[](GroupSpec& s) { s.sender_mode = SenderMode::kPerSender; }, "replay window of 0"},
+      {[](GroupSpec& s) {
+         s.sender_mode = SenderMode::kPerSender;
+         s.replay_window = kDefaultReplayWindow;
+       },
+       "no host's address"}};
+  for (const auto& [spoil, words] : cases) {
+    GroupSpec spec = shared_group();
+    spoil(spec);
+    expect_refusal(spec, words);
+  }
+  // Not even with one sender.
+  GroupSpec single = demo_group();
+  single.sender_mode = SenderMode::kShared;
+  expect_refusal(single, "counter mode");
 }
 
 }  // namespace

@@ -1,0 +1,189 @@
+// Every suite and sender mode in both families, as an independent reader and our own see it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "tests/kernel/groups.h"
+#include "tests/kernel/independent_reader.h"
+#include "xfrm/plan.h"
+
+namespace gkmpd::test {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+constexpr std::uint32_t kOwnSpi = 0x0a000001;
+constexpr std::uint32_t kOtherSpi = 0x0a000002;
+constexpr std::uint32_t kSharedSpi = 0x0a000003;
+
+struct Kind {
+  Family family;
+  EspSuite suite;
+  bool shared;
+};
+
+std::string text_of(const Kind& kind) {
+  return kind.family.name + name_of(kind.suite) + (kind.shared ? "Shared" : "");
+}
+
+void PrintTo(const Kind& kind, std::ostream* out) { *out << text_of(kind); }
+
+/// `count` words from `first` on, as hexadecimal digits: what the keys of these tests are.
+std::string words(std::uint32_t first, int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    char word[16];
+    (void)std::snprintf(word, sizeof word, "%08x", first + static_cast<unsigned>(i));
+    text += word;
+  }
+  return text;
+}
+
+std::string algorithms(EspSuite suite, std::uint32_t spi) {
+  switch (suite) {
+    case EspSuite::kAesGcm128:
+      return "aead rfc4106(gcm(aes)) " + words(spi, 5) + " icv 128";
+    case EspSuite::kAesGcm256:
+      return "aead rfc4106(gcm(aes)) " + words(spi, 9) + " icv 128";
+    case EspSuite::kAesCbc128HmacSha256:
+      return "crypt cbc(aes) " + words(spi, 4) + " auth hmac(sha256) " + words(spi + 4, 8) +
+             " trunc 128";
+  }
+  return {};
+}
+
+class Kinds : public ::testing::TestWithParam<Kind> {
+ protected:
+  /// This host sends and hears another.
+  [[nodiscard]] static xfrm::GroupSpec both_ways() {
+    const Family& family = GetParam().family;
+    if (GetParam().shared) return shared_sending(family.host(1), kSharedSpi);
+    xfrm::GroupSpec spec = sending(family.host(1), kOwnSpi, GetParam().suite);
+    spec.senders.push_back(sender_sa(family.host(2), kOtherSpi, 1, false, GetParam().suite));
+    return spec;
+  }
+
+  /// `source` and `prefix` as an SA's selector has them.
+  [[nodiscard]] static std::string sa(const std::string& source, const std::string& prefix,
+                                      const std::string& spi, const std::string& reqid) {
+    const std::string group = GetParam().family.group;
+    const auto number = static_cast<std::uint32_t>(std::stoul(spi, nullptr, 16));
+    return "esp " + source + " > " + group + " spi " + spi + " reqid " + reqid +
+           " mode 0 flags 0 sel " + source + "/" + prefix + " > " + group + "/" +
+           GetParam().family.prefix + " proto 0 " + algorithms(GetParam().suite, number) +
+           " window " + (GetParam().shared ? "none, old form 0" : "1024") + " hard 3600";
+  }
+
+  [[nodiscard]] static std::string policy(const std::string& direction, const std::string& from,
+                                          const std::string& flow, const std::string& rest) {
+    return direction + " " + from + " > " + GetParam().family.group + "/" +
+           GetParam().family.prefix + " " + flow + " " + rest;
+  }
+  [[nodiscard]] static std::string tmpl(const std::string& source, const std::string& reqid) {
+    return " tmpl " + source + " > " + GetParam().family.group + " proto 50 spi 0x00000000 reqid " +
+           reqid + " mode 0 optional 0 algos 0xffffffff0xffffffff0xffffffff";
+  }
+
+  Segment segment_{{"a"}};
+  Agent agent_{segment_, "a"};
+};
+
+TEST_P(Kinds, IndependentReaderSeesWhatTheSpecMeans) {
+  const Family& family = GetParam().family;
+  const std::string any = family.any;
+  const std::string own = family.host(1);
+  const std::string whole = family.prefix;
+  agent_.apply(both_ways());
+  if (GetParam().shared)
+    EXPECT_THAT(read_sas(segment_, "a"),
+                UnorderedElementsAre(sa(any, "0", "0x0a000003", "0x47007003")));
+  else
+    EXPECT_THAT(read_sas(segment_, "a"),
+                UnorderedElementsAre(sa(own, whole, "0x0a000001", "0x47007003"),
+                                     sa(family.host(2), whole, "0x0a000002", "0x47007002")));
+  EXPECT_THAT(read_policies(segment_, "a"),
+              UnorderedElementsAre(
+                  policy("out", any + "/0", "proto 0", "block priority 2000 index 0x47000709"),
+                  policy("in", any + "/0", "proto 0",
+                         "allow priority 1000 index 0x47000710" + tmpl(any, "0x00000000")),
+                  policy("out", own + "/" + whole, "proto 17 port 5000",
+                         "allow priority 1000 index 0x47000719" + tmpl(own, "0x47007003"))));
+}
+
+TEST_P(Kinds, OurOwnReaderSeesTheSame) {
+  agent_.apply(both_ways());
+  const auto state = agent_.kernel().read(agent_.record());
+  ASSERT_TRUE(state) << state.error().text();
+  for (const xfrm::SaState& sa : state->sas) EXPECT_TRUE(sa.regular) << sa.id().text();
+  EXPECT_THAT(xfrm::plan(*state, xfrm::wanted_state(both_ways())), IsEmpty());
+}
+
+TEST_P(Kinds, WhatWasInstalledGoesAgain) {
+  agent_.apply(both_ways());
+  const auto removed = agent_.kernel().remove(agent_.record());
+  ASSERT_TRUE(removed) << removed.error().text();
+  EXPECT_TRUE(removed->complete());
+  EXPECT_THAT(read_sas(segment_, "a"), IsEmpty());
+  EXPECT_THAT(read_policies(segment_, "a"), IsEmpty());
+}
+
+// `ip` can say what we would take for ours by identity: only what is just as ours may stay.
+TEST_P(Kinds, AnSaOfOursWithAnotherKeyIsReplaced) {
+  xfrm::GroupSpec spec = both_ways();
+  for (xfrm::SenderSa& sender : spec.senders)
+    sender.key = Secret(xfrm::key_material_size(spec.suite));
+  agent_.apply(spec);
+  const auto before = read_sas(segment_, "a");
+  agent_.apply(both_ways());
+  const auto after = read_sas(segment_, "a");
+  EXPECT_EQ(after.size(), before.size());
+  for (const std::string& line : before) EXPECT_FALSE(after.contains(line)) << line;
+  const auto state = agent_.kernel().read(agent_.record());
+  ASSERT_TRUE(state) << state.error().text();
+  EXPECT_THAT(xfrm::plan(*state, xfrm::wanted_state(both_ways())), IsEmpty());
+}
+
+std::vector<Kind> all_kinds() {
+  std::vector<Kind> kinds;
+  for (const Family& family : {kIpv4, kIpv6}) {
+    for (const EspSuite suite :
+         {EspSuite::kAesGcm128, EspSuite::kAesGcm256, EspSuite::kAesCbc128HmacSha256})
+      kinds.push_back({family, suite, false});
+    kinds.push_back({family, EspSuite::kAesCbc128HmacSha256, true});
+  }
+  return kinds;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Kinds, ::testing::ValuesIn(all_kinds()),
+                         [](const auto& kind) { return text_of(kind.param); });
+
+// An administrator's MAC of 96 bits at our place: the truncation is compared too.
+TEST(KindsFromOutside, AMacOfAnotherLengthIsReplaced) {
+  const Segment segment({"a"});
+  Agent agent(segment, "a");
+  const xfrm::GroupSpec spec = shared_listening(kIpv4, kSharedSpi);
+  const std::string common =
+      "xfrm state add src 0.0.0.0 dst 239.1.1.1 proto esp spi 0x0a000003 reqid 1191211010 mode "
+      "transport enc cbc(aes) 0x" +
+      words(kSharedSpi, 4) + " auth-trunc hmac(sha256) 0x" + words(kSharedSpi + 4, 8);
+  for (const std::string length : {"96", "256"}) {
+    segment.ip("a", common + " " + length);
+    agent.apply(spec);
+    const auto sas = read_sas(segment, "a");
+    ASSERT_EQ(sas.size(), 1U);
+    EXPECT_NE(sas.begin()->find(" trunc 128 "), std::string::npos) << *sas.begin();
+    segment.ip("a", "xfrm state flush");
+  }
+  // The same in every field, but a selector that binds nothing is what a shared SA has.
+  segment.ip("a", common + " 128 limit time-hard 3600 sel src 0.0.0.0/0 dst 239.1.1.1/32");
+  const auto objects = xfrm::objects_of(spec);
+  const auto state = agent.kernel().read(objects);
+  ASSERT_TRUE(state) << state.error().text();
+  ASSERT_EQ(state->sas.size(), 1U);
+  EXPECT_TRUE(state->sas[0].same_as(xfrm::wanted_state(spec).sas[0]));
+}
+
+}  // namespace
+}  // namespace gkmpd::test
