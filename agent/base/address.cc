@@ -39,9 +39,8 @@ bool IpAddress::is_unspecified() const {
   return std::ranges::all_of(view(), [](std::uint8_t octet) { return octet == 0; });
 }
 
-bool IpAddress::is_link_local() const {
-  if (family == IpFamily::kV4) return octets[0] == 169 && octets[1] == 254;
-  return octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
+bool IpAddress::is_v6_link_local() const {
+  return family == IpFamily::kV6 && octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
 }
 
 bool IpAddress::is_link_scope_multicast() const {

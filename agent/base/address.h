@@ -26,8 +26,8 @@ struct IpAddress {
   [[nodiscard]] std::size_t size() const { return family == IpFamily::kV4 ? 4 : 16; }
   [[nodiscard]] bool is_multicast() const;
   [[nodiscard]] bool is_unspecified() const;
-  /// 169.254.0.0/16 or fe80::/10: means another host on every link.
-  [[nodiscard]] bool is_link_local() const;
+  /// fe80::/10: means another host on every link, and nothing without a zone.
+  [[nodiscard]] bool is_v6_link_local() const;
   /// 224.0.0.0/24, or ff02::/16 and narrower: never leaves the link, and IGMP, MLD and routing live
   /// there.
   [[nodiscard]] bool is_link_scope_multicast() const;

@@ -76,10 +76,11 @@ class Reader {
       const auto ip = IpAddress::parse(text);
       if (!ip || ip->is_multicast() || ip->is_unspecified()) {
         section.refuse(key, fmt::format("is not a unicast IP address: {}", text));
-      } else if (ip->is_link_local()) {
-        section.refuse(key, fmt::format("is a link-local address, which other hosts cannot tell "
-                                        "apart from those of other links: {}",
-                                        text));
+      } else if (ip->is_v6_link_local()) {
+        section.refuse(key,
+                       fmt::format("is a link-local address, which says nothing without a zone: "
+                                   "{}",
+                                   text));
       } else if (std::ranges::count(out, ip->family, &IpAddress::family) != 0) {
         section.refuse(key, "may hold one IPv4 and one IPv6 address");
       } else {

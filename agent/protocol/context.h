@@ -66,6 +66,8 @@ struct Context {
   /// its control address for data.
   [[nodiscard]] Result<void> check_addresses_free(const identity::GroupToken& token) const;
   void take_addresses(const identity::GroupToken& token);
+  /// Of a group that came to nothing.
+  void release_addresses(const GroupId& group) { addresses.erase(group); }
   [[nodiscard]] std::vector<wire::CrlNumber> crl_numbers() const;
   /// Our certificate and intermediates in DER, leaf first.
   [[nodiscard]] std::vector<Bytes> certificate_chain() const;

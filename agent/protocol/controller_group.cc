@@ -42,6 +42,7 @@ Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(Context& context,
 }
 
 void ControllerGroup::begin() {
+  took_addresses_ = !context_.addresses.contains(token_.group_id);
   context_.take_addresses(token_);
   save_ = context_.save(token_.group_id, token_.policy.group, floor_);
 }
@@ -293,6 +294,8 @@ void ControllerGroup::fail_group(Error why) {
   context_.out.count(why.kind);
   context_.out.report({Report::Level::kError, "group-failed", token_.policy.group, "", why.text()});
   exchanges_.clear();
+  // What an earlier epoch of the group has left in the kernel still stands there.
+  if (took_addresses_ && !live_) context_.release_addresses(token_.group_id);
   failed_ = std::move(why);
 }
 

@@ -82,6 +82,7 @@ class ControllerGroup {
   std::uint64_t heartbeat_number_ = 0;
   bool distributed_ = false;  // every listed member has been keyed or has failed once
   std::optional<Error> failed_;
+  bool took_addresses_ = false;  // nothing of the group had stood on this host before
 };
 
 }  // namespace gkmpd::protocol

@@ -151,6 +151,10 @@ TEST(SimKeying, AGroupOnAnotherGroupsAddressIsRefused) {
       const auto& counters = scene.world.endpoint(host).counters();
       EXPECT_NE(counters.find("protocol.address-taken"), counters.end()) << host;
     }
+    // What came to nothing does not keep its addresses.
+    options.policy.group = "third";
+    options.policy.control_address = "239.1.1.8";
+    EXPECT_TRUE(scene.world.command(scene.plan(options)));
     scene.settle(first);
     scene.expect_clean();
   });

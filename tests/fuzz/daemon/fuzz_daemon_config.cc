@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check(config->addresses.front().family < config->addresses.back().family ||
         config->addresses.size() == 1);
   for (const IpAddress& ip : config->addresses) {
-    check(!ip.is_multicast() && !ip.is_unspecified() && !ip.is_link_local());
+    check(!ip.is_multicast() && !ip.is_unspecified() && !ip.is_v6_link_local());
   }
   check(config->certificate.is_absolute() && config->key.is_absolute());
   check(!config->interface.empty() && !config->socket.empty() && !config->store.empty());

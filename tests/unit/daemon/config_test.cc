@@ -134,7 +134,7 @@ TEST(Config, WrongTypesAndValuesAreRefused) {
 
 TEST(Config, AddressesThatCannotBeOursAreRefused) {
   for (const std::string address :
-       {"10.9.0", "fe80::1", "169.254.1.1", "239.1.1.1", "ff15::1", "0.0.0.0", "::", "eth0"}) {
+       {"10.9.0", "fe80::1", "febf::1", "239.1.1.1", "ff15::1", "0.0.0.0", "::", "eth0"}) {
     std::string text(kSmall);
     text.replace(text.find("10.9.0.1"), 8, address);
     expect_refused(parse(text), kConfigBadValue, "control.address");
