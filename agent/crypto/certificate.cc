@@ -7,6 +7,7 @@
 
 #include "agent/crypto/der.h"
 #include "agent/crypto/errors.h"
+#include "agent/crypto/key_access.h"
 #include "agent/crypto/x509_access.h"
 
 namespace gkmpd::crypto {
@@ -97,7 +98,10 @@ Result<Certificate> Certificate::from_der(ByteView der) {
   if (auto good = check_extensions(x509.get()); !good) return pass_on(good);
   auto names = read_names(x509.get());
   if (!names) return pass_on(names);
-  auto key = PublicKey::from_spki(ossl::encoded(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(x509.get())));
+  // OpenSSL has read the key with the certificate.
+  X509_PUBKEY* const spki = X509_get_X509_PUBKEY(x509.get());
+  auto key = KeyAccess::public_key(ossl::encoded(i2d_X509_PUBKEY, spki),
+                                   ossl::Pkey(X509_PUBKEY_get(spki)));
   if (!key) return fail(kBadCertificate, "its key: " + key.error().detail);
 
   Certificate certificate;
