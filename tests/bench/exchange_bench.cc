@@ -3,6 +3,7 @@
 // takes both right after each other, and what is reported are medians over the samples.
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,9 @@ namespace {
 /// Members of figure 2 in each sample.
 constexpr std::size_t kOthers = 16;
 
-void exchange(benchmark::State& state, crypto::KeyType key_type, AgreementGroup agreement) {
-  Hosts hosts(key_type, 1 + kOthers);
-  const Floor floor(hosts, agreement);
+void exchange(benchmark::State& state, crypto::KeyType key_type, NamedSuite suite) {
+  Hosts hosts(key_type, suite, 1 + kOthers);
+  const Floor floor(hosts);
   Comparison controller_1("figure1.controller");
   Comparison member_1("figure1.member");
   Comparison controller_2("figure2.controller");
@@ -49,13 +50,22 @@ void exchange(benchmark::State& state, crypto::KeyType key_type, AgreementGroup 
   }
 }
 
+// The fourth suite is the first one with another hash.
+constexpr std::array kMeasuredSuites{NamedSuite{Suite::kX25519Sha256, "x25519-sha256"},
+                                     NamedSuite{Suite::kP256Sha256, "p256-sha256"},
+                                     NamedSuite{Suite::kP384Sha384, "p384-sha384"}};
+
 void register_all() {
   for (const crypto::KeyType key_type : {crypto::KeyType::kEcdsaP256, crypto::KeyType::kEd25519}) {
-    const std::string name = "exchange/" + std::string(crypto::to_text(key_type)) + "/x25519";
-    benchmark::RegisterBenchmark(
-        name.c_str(), [key_type](benchmark::State& state) { exchange(state, key_type, "X25519"); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMillisecond);
+    for (const NamedSuite& suite : kMeasuredSuites) {
+      const std::string name =
+          "exchange/" + std::string(crypto::to_text(key_type)) + "/" + suite.name;
+      benchmark::RegisterBenchmark(
+          name.c_str(),
+          [key_type, suite](benchmark::State& state) { exchange(state, key_type, suite); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
   }
 }
 

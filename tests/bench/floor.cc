@@ -1,9 +1,7 @@
 #include "tests/bench/floor.h"
 
 #include <openssl/bio.h>
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -11,6 +9,8 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+
+#include "agent/crypto/suite.h"
 
 namespace gkmpd::bench {
 namespace {
@@ -35,7 +35,19 @@ void require(bool done) {
 /// As long as what the protocol signs: 64 spaces, a context, a digest.
 const Bytes kMessage(64 + 20 + 32, 0x20);
 
-bool is_x25519(AgreementGroup group) { return std::string_view(group) == "X25519"; }
+const char* group_of(Suite suite) {
+  switch (crypto::agreement_of(suite)) {
+    case crypto::Agreement::kX25519:
+      return "X25519";
+    case crypto::Agreement::kP256:
+      return "P-256";
+    case crypto::Agreement::kP384:
+      return "P-384";
+  }
+  std::abort();  // not a value of the enum
+}
+
+bool is_x25519(const char* group) { return std::string_view(group) == "X25519"; }
 
 EVP_PKEY* private_key(const crypto::PrivateKey& key) {
   const Secret pem = key.to_pem();
@@ -70,7 +82,16 @@ Bytes signature_by(EVP_PKEY* key) {
   return signature;
 }
 
-EVP_PKEY* new_ephemeral(AgreementGroup group) {
+/// A key pair of the same group as `model`, from which its parameters come: to look them up by name
+/// costs as much again.
+EVP_PKEY* new_key_pair(EVP_PKEY* model) {
+  const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, model, nullptr));
+  EVP_PKEY* key = nullptr;
+  require(EVP_PKEY_keygen_init(context.get()) == 1 && EVP_PKEY_generate(context.get(), &key) == 1);
+  return key;
+}
+
+EVP_PKEY* model_of(const char* group) {
   EVP_PKEY* const key = is_x25519(group) ? EVP_PKEY_Q_keygen(nullptr, nullptr, group)
                                          : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", group);
   require(key != nullptr);
@@ -92,18 +113,12 @@ Pkey raw_key(const char* type, const Bytes& octets) {
   return key;
 }
 
-Pkey ec_key(const char* group, const Bytes& point) {
-  std::string name = group;
-  Bytes octets = point;
-  OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, name.data(), 0),
-      OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, octets.data(), octets.size()),
-      OSSL_PARAM_construct_end()};
-  const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
-  EVP_PKEY* key = nullptr;
-  require(EVP_PKEY_fromdata_init(context.get()) == 1 &&
-          EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters) == 1);
-  return Pkey(key);
+/// Refuses a point off the curve; more is not needed where the group's order is prime.
+Pkey ec_key(const EVP_PKEY* model, const Bytes& point) {
+  Pkey key(EVP_PKEY_new());
+  require(EVP_PKEY_copy_parameters(key.get(), model) == 1);
+  require(EVP_PKEY_set1_encoded_public_key(key.get(), point.data(), point.size()) == 1);
+  return key;
 }
 
 /// The key's own octets, which end its SubjectPublicKeyInfo.
@@ -119,15 +134,15 @@ void times(int count, Work&& work) {
 
 }  // namespace
 
-Floor::Floor(const Hosts& hosts, AgreementGroup group)
-    : group_(group),
+Floor::Floor(const Hosts& hosts)
+    : group_(group_of(hosts.suite())),
       anchor_key_(public_key(hosts.anchor().public_key()), EVP_PKEY_free),
       own_key_(private_key(hosts.controller().key), EVP_PKEY_free),
       peer_key_(public_key(hosts.controller().key.public_key()), EVP_PKEY_free),
       commander_key_(public_key(hosts.commander().key.public_key()), EVP_PKEY_free),
       own_signature_(signature_by(own_key_.get())),
-      ephemeral_(new_ephemeral(group), EVP_PKEY_free),
-      peer_share_(share_of(Pkey(new_ephemeral(group)).get())),
+      ephemeral_(model_of(group_), EVP_PKEY_free),
+      peer_share_(share_of(Pkey(new_key_pair(ephemeral_.get())).get())),
       peer_point_(point_of(hosts.controller().key.public_key())),
       peer_certificate_(hosts.member().certificate.der()),
       commander_certificate_(hosts.commander().certificate.der()),
@@ -154,15 +169,16 @@ void Floor::run(const Operations& operations) const {
 }
 
 void Floor::make_key_pair() const {
-  const Pkey key(new_ephemeral(group_));
+  const Pkey key(new_key_pair(ephemeral_.get()));
   require(!share_of(key.get()).empty());
 }
 
 void Floor::agree() const {
-  const Pkey peer = is_x25519(group_) ? raw_key(group_, peer_share_) : ec_key(group_, peer_share_);
+  const Pkey peer =
+      is_x25519(group_) ? raw_key(group_, peer_share_) : ec_key(ephemeral_.get(), peer_share_);
   const KeyContext context(EVP_PKEY_CTX_new_from_pkey(nullptr, ephemeral_.get(), nullptr));
   require(EVP_PKEY_derive_init(context.get()) == 1);
-  require(EVP_PKEY_derive_set_peer(context.get(), peer.get()) == 1);
+  require(EVP_PKEY_derive_set_peer_ex(context.get(), peer.get(), 0) == 1);
   ByteArray<66> secret{};
   std::size_t size = secret.size();
   require(EVP_PKEY_derive(context.get(), secret.data(), &size) == 1);
@@ -172,7 +188,7 @@ void Floor::sign() const { require(!signature_by(own_key_.get()).empty()); }
 
 void Floor::read_peer_key() const {
   const Pkey key = key_type_ == crypto::KeyType::kEd25519 ? raw_key("ED25519", peer_point_)
-                                                          : ec_key("P-256", peer_point_);
+                                                          : ec_key(peer_key_.get(), peer_point_);
   require(key != nullptr);
 }
 

@@ -67,12 +67,9 @@ inline constexpr Operations kFigure2Member{.key_pairs = 1,
                                            .peer_certificates = 1,
                                            .tokens = 1};
 
-/// Which group of OpenSSL the ephemeral keys are of, by OpenSSL's name: "X25519", "P-256", "P-384".
-using AgreementGroup = const char*;
-
 class Floor {
  public:
-  Floor(const Hosts& hosts, AgreementGroup group);
+  explicit Floor(const Hosts& hosts);
 
   /// CPU time of doing each of them as often as said.
   [[nodiscard]] Duration cost(const Operations& operations) const;
@@ -88,7 +85,7 @@ class Floor {
   void verify(const Key& key, ByteView signature) const;
   void check_certificate(ByteView der) const;
 
-  AgreementGroup group_;
+  const char* group_;  // of the ephemeral keys, by OpenSSL's name
   Key anchor_key_;
   Key own_key_;
   Key peer_key_;

@@ -40,7 +40,8 @@ void answer_events(Endpoint& endpoint) {
 
 }  // namespace
 
-Hosts::Hosts(crypto::KeyType key_type, std::size_t members) : commander_(pki_.commander()) {
+Hosts::Hosts(crypto::KeyType key_type, NamedSuite suite, std::size_t members)
+    : suite_(suite), commander_(pki_.commander()) {
   for (std::size_t host = 0; host <= members; ++host) {
     test::HostOptions options;
     options.key_type = key_type;
@@ -60,7 +61,9 @@ const test::TestGroup& Hosts::group_of(std::size_t members) {
   for (std::size_t host = 0; host <= members; ++host) {
     list.push_back({name_of(host), address_of(host)});
   }
-  return groups_.emplace_back(members, pki_.group(list)).second;
+  test::PolicyOptions policy;
+  policy.control_suite = suite_.name;
+  return groups_.emplace_back(members, pki_.group(list, policy)).second;
 }
 
 Hosts::Running Hosts::start(std::size_t host) {
@@ -70,7 +73,8 @@ Hosts::Running Hosts::start(std::size_t host) {
                                   .certificate = hosts_[host].certificate,
                                   .intermediates = {},
                                   .key = hosts_[host].key,
-                                  .control_unicast = address,
+                                  .addresses = {address.ip},
+                                  .port = address.port,
                                   .hosts = {}},
                                  {}, random_, kPresent);
   if (!endpoint) give_up("endpoint of " + name_of(host) + ": " + endpoint.error().text());

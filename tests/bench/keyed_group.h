@@ -5,6 +5,7 @@
 #include <deque>
 #include <vector>
 
+#include "agent/base/suite.h"
 #include "agent/crypto/random.h"
 #include "agent/protocol/endpoint.h"
 #include "tests/bench/cpu_time.h"
@@ -20,10 +21,16 @@ struct GroupCost {
   std::vector<Duration> members;
 };
 
+struct NamedSuite {
+  Suite suite = Suite::kX25519Sha256;
+  const char* name = "x25519-sha256";  // as a policy names it
+};
+
 /// A controller, its possible members, and what they have from their security manager.
 class Hosts {
  public:
-  Hosts(crypto::KeyType key_type, std::size_t members);
+  /// All hosts have keys of one type, and their groups use one suite.
+  Hosts(crypto::KeyType key_type, NamedSuite suite, std::size_t members);
 
   /// Starts fresh agents on the controller and on the first `members` others and creates a group of
   /// them. Ends the process if not everyone is keyed: then there is nothing to measure.
@@ -33,6 +40,7 @@ class Hosts {
   [[nodiscard]] const test::TestHost& controller() const { return hosts_[0]; }
   [[nodiscard]] const test::TestHost& member() const { return hosts_[1]; }
   [[nodiscard]] const test::TestHost& commander() const { return commander_; }
+  [[nodiscard]] Suite suite() const { return suite_.suite; }
 
  private:
   struct Running {
@@ -44,6 +52,7 @@ class Hosts {
   [[nodiscard]] const test::TestGroup& group_of(std::size_t members);
   void deliver_all(std::vector<Running>& running);
 
+  NamedSuite suite_;
   test::TestPki pki_;
   std::vector<test::TestHost> hosts_;
   test::TestHost commander_;
