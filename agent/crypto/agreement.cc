@@ -1,6 +1,8 @@
 #include "agent/crypto/agreement.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include <utility>
 
@@ -27,8 +29,24 @@ Bytes x25519_share(const Secret& octets) {
   return share;
 }
 
-Result<Secret> x25519(const Secret& octets, ByteView peer) {
-  const ossl::Pkey own = x25519_private(octets);
+// With its share, which OpenSSL would else compute once more: half of the work.
+ossl::Pkey x25519_pair(const Secret& octets, ByteView share) {
+  const auto octet_string = [](const char* name, ByteView value) {
+    return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(value.data()),
+                                             value.size());
+  };
+  OSSL_PARAM parameters[] = {octet_string(OSSL_PKEY_PARAM_PRIV_KEY, octets.expose()),
+                             octet_string(OSSL_PKEY_PARAM_PUB_KEY, share),
+                             OSSL_PARAM_construct_end()};
+  const ossl::PkeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, "X25519", nullptr));
+  EVP_PKEY* key = nullptr;
+  require(context != nullptr && EVP_PKEY_fromdata_init(context.get()) == 1);
+  require(EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, parameters) == 1);
+  return ossl::Pkey(key);
+}
+
+Result<Secret> x25519(const Secret& octets, ByteView share, ByteView peer) {
+  const ossl::Pkey own = x25519_pair(octets, share);
   const ossl::Pkey theirs(
       EVP_PKEY_new_raw_public_key_ex(nullptr, "X25519", nullptr, peer.data(), peer.size()));
   require(theirs != nullptr);
@@ -67,7 +85,7 @@ Result<Secret> EphemeralKey::agree(ByteView peer) && {
   if (peer.size() != share_size(agreement_)) {
     return fail(kBadShare, "the peer's share is not of the suite's size");
   }
-  return agreement_ == Agreement::kX25519 ? x25519(used_up, peer)
+  return agreement_ == Agreement::kX25519 ? x25519(used_up, share_, peer)
                                           : multiply(agreement_, used_up, peer);
 }
 

@@ -7,6 +7,7 @@
 
 #include "agent/crypto/der.h"
 #include "agent/crypto/errors.h"
+#include "agent/crypto/key_access.h"
 #include "agent/crypto/x509_access.h"
 
 namespace gkmpd::crypto {
@@ -74,13 +75,16 @@ Result<Names> read_names(const X509* x509) {
 }  // namespace
 
 Result<Certificate> Certificate::from_der(ByteView der) {
-  if (der.size() > kMaxCertificateSize) return fail(kBadCertificate, "larger than 8 KiB");
   if (!is_der(der)) return fail(kBadCertificate, "not exactly one DER structure");
   const unsigned char* next = der.data();
   ossl::X509Pointer x509(d2i_X509(nullptr, &next, static_cast<long>(der.size())));
-  if (x509 == nullptr || next != der.data() + der.size()) {
-    return ossl::fail_with_reason(kBadCertificate, "not a certificate");
-  }
+  if (next != der.data() + der.size()) x509.reset();
+  return X509Access::certificate(der, std::move(x509));
+}
+
+Result<Certificate> X509Access::certificate(ByteView der, ossl::X509Pointer x509) {
+  if (der.size() > kMaxCertificateSize) return fail(kBadCertificate, "larger than 8 KiB");
+  if (x509 == nullptr) return ossl::fail_with_reason(kBadCertificate, "not a certificate");
   if (X509_get_version(x509.get()) != X509_VERSION_3) {
     return fail(kBadCertificate, "not of version 3");
   }
@@ -97,7 +101,10 @@ Result<Certificate> Certificate::from_der(ByteView der) {
   if (auto good = check_extensions(x509.get()); !good) return pass_on(good);
   auto names = read_names(x509.get());
   if (!names) return pass_on(names);
-  auto key = PublicKey::from_spki(ossl::encoded(i2d_X509_PUBKEY, X509_get_X509_PUBKEY(x509.get())));
+  // OpenSSL has read the key with the certificate.
+  X509_PUBKEY* const spki = X509_get_X509_PUBKEY(x509.get());
+  auto key = KeyAccess::public_key(ossl::encoded(i2d_X509_PUBKEY, spki),
+                                   ossl::Pkey(X509_PUBKEY_get(spki)));
   if (!key) return fail(kBadCertificate, "its key: " + key.error().detail);
 
   Certificate certificate;

@@ -89,7 +89,9 @@ Result<std::vector<Certificate>> read_certificates(CMS_ContentInfo* cms, CMS_Sig
   int matches = 0;
   for (int i = 0; i < sk_X509_num(embedded.get()); ++i) {
     X509* const x509 = sk_X509_value(embedded.get(), i);
-    auto certificate = Certificate::from_der(ossl::encoded(i2d_X509, x509));
+    require(X509_up_ref(x509) == 1);
+    auto certificate =
+        X509Access::certificate(ossl::encoded(i2d_X509, x509), ossl::X509Pointer(x509));
     if (!certificate) return fail(kBadCms, "a certificate inside: " + certificate.error().detail);
     const bool is_signer = CMS_SignerInfo_cert_cmp(signer, x509) == 0;
     matches += is_signer ? 1 : 0;

@@ -9,6 +9,9 @@ namespace gkmpd::crypto {
 struct KeyAccess {
   [[nodiscard]] static EVP_PKEY* get(const PublicKey& key) { return key.key_.get(); }
   [[nodiscard]] static EVP_PKEY* get(const PrivateKey& key) { return key.key_.get(); }
+  /// As PublicKey::from_spki, with the key that OpenSSL has read from these octets already; null if
+  /// it could not.
+  [[nodiscard]] static Result<PublicKey> public_key(ByteView spki_der, ossl::Pkey already_read);
   /// Takes a key pair of any kind; `crypto.bad-key` unless it is one of ours.
   [[nodiscard]] static Result<PrivateKey> private_key(ossl::Pkey key);
 };

@@ -74,6 +74,10 @@ ossl::Pkey import_ec(const SpkiForm& form, ByteView spki) {
   return ossl::Pkey(key);
 }
 
+ossl::Pkey import(const SpkiForm& form, ByteView spki) {
+  return form.type == KeyType::kEd25519 ? import_ed25519(spki) : import_ec(form, spki);
+}
+
 std::string_view context_text(SignatureContext context) {
   switch (context) {
     case SignatureContext::kCreate1:
@@ -144,18 +148,21 @@ Result<KeyType> key_type_from_text(std::string_view text) {
 
 Result<PublicKey> PublicKey::from_spki(ByteView spki_der) {
   const SpkiForm* const form = recognize(spki_der);
+  return KeyAccess::public_key(spki_der, form == nullptr ? nullptr : import(*form, spki_der));
+}
+
+Result<PublicKey> KeyAccess::public_key(ByteView spki_der, ossl::Pkey already_read) {
+  const SpkiForm* const form = recognize(spki_der);
   if (form == nullptr) {
     return fail(kBadKey, "not a P-256, P-384 or Ed25519 key in its usual form");
   }
-  if (form->type == KeyType::kEd25519 && !is_edwards_point(spki_der.last(kEdwardsPointSize))) {
-    return fail(kBadKey, "the point is not on its curve");
+  // Whether a point of P-256 or P-384 is on its curve OpenSSL has computed.
+  if (already_read == nullptr ||
+      (form->type == KeyType::kEd25519 && !is_edwards_point(spki_der.last(kEdwardsPointSize)))) {
+    return ossl::fail_with_reason(kBadKey, "the point is not on its curve");
   }
-  // For the other kinds OpenSSL computes whether it is on the curve.
-  ossl::Pkey key =
-      form->type == KeyType::kEd25519 ? import_ed25519(spki_der) : import_ec(*form, spki_der);
-  if (key == nullptr) return ossl::fail_with_reason(kBadKey, "the point is not on its curve");
   PublicKey result;
-  result.key_ = std::move(key);
+  result.key_ = std::move(already_read);
   result.type_ = form->type;
   result.spki_ = to_bytes(spki_der);
   result.fingerprint_ = sha256({spki_der});

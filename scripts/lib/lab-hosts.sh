@@ -1,6 +1,6 @@
 # Part of scripts/lab: credentials, configurations and agents of the hosts.
 
-readonly agent_patience_s=30
+readonly agent_patience_s=$((30 * ${GKMPD_LAB_PATIENCE:-1}))
 
 # issue NAME DIRECTORY FILE OPTION...: key and request in DIRECTORY/FILE.{key,csr}, certificate in
 # FILE.pem. The fingerprint that the host sees is what the security manager confirms.
@@ -74,12 +74,21 @@ started_at() {
 agent_start() {
   local host=$1 pid
   ! agent_lives "$host" || fail "the agent of $host runs already"
-  # exec: the number kept is the agent's, not that of a shell around it.
-  exec nsenter --net="/run/netns/$prefix-$host" "$bin/gkmpd" --config "$dir/$host/gkmpd.toml" \
-    </dev/null >>"$dir/$host/log" 2>&1 &
-  pid=$!
-  disown "$pid"
-  echo "$pid $(started_at "$pid")" >"$dir/$host/pid"
+  rm -f -- "$dir/$host/pid" "$dir/$host/exit"
+  # The number kept is the agent's own, since exec keeps it; who waits for the agent's exit code
+  # stays behind, and holds nothing of ours open.
+  {
+    local code=0
+    (
+      pid=$BASHPID
+      echo "$pid $(started_at "$pid")" >"$dir/$host/pid.new"
+      mv "$dir/$host/pid.new" "$dir/$host/pid"
+      exec nsenter --net="/run/netns/$prefix-$host" "$bin/gkmpd" --config "$dir/$host/gkmpd.toml"
+    ) || code=$?
+    echo "$code" >"$dir/$host/exit"
+  } </dev/null >>"$dir/$host/log" 2>&1 &
+  disown $!
+  until [[ -e $dir/$host/pid ]]; do sleep 0.05; done
 }
 
 agent_lives() {
@@ -104,13 +113,13 @@ agents_up() {
   for host in "${all_hosts[@]}"; do agent_wait "$host"; done
 }
 
-# agent_stop HOST SIGNAL: fine if it does not run.
+# agent_stop HOST SIGNAL: fine if it does not run. False if its exit code after SIGTERM is not 0.
 agent_stop() {
-  local host=$1 pid deadline=$((SECONDS + agent_patience_s))
+  local host=$1 pid code=0 deadline=$((SECONDS + agent_patience_s))
   if agent_lives "$host"; then
     read -r pid _ <"$dir/$host/pid"
     kill "-$2" "$pid" 2>/dev/null || true
-    while agent_lives "$host"; do
+    while agent_lives "$host" || [[ ! -s $dir/$host/exit ]]; do
       if ((SECONDS >= deadline)); then
         say "the agent of $host does not end: killed"
         kill -KILL "$pid" 2>/dev/null || true
@@ -118,8 +127,13 @@ agent_stop() {
       fi
       sleep 0.1
     done
+    code=$(<"$dir/$host/exit")
   fi
-  rm -f -- "$dir/$host/pid"
+  rm -f -- "$dir/$host/pid" "$dir/$host/exit"
+  if [[ $2 == TERM && $code != 0 ]]; then
+    say "the agent of $host ended with exit code $code"
+    return 1
+  fi
 }
 
 status() {

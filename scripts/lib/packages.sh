@@ -10,7 +10,7 @@ packages_build=(
   clang-19 libclang-rt-19-dev
   libcli11-dev libexpected-dev libfmt-dev libmnl-dev libnl-3-dev libnl-route-3-dev
   libnl-xfrm-3-dev libsqlite3-dev libssl-dev libsystemd-dev libtomlplusplus-dev nlohmann-json3-dev
-  libcmocka-dev libgmock-dev libgtest-dev
+  libbenchmark-dev libcmocka-dev libgmock-dev libgtest-dev
 )
 # What the tests run beside the programs of the build.
 packages_test=(clang-format-19 clang-tidy-19 git openssl)
@@ -20,6 +20,8 @@ packages_kernel=(iproute2 kmod procps tcpdump user-mode-linux)
 packages_qemu=(busybox-static openssh-sftp-server qemu-system-x86 sshfs xz-utils)
 # scripts/lab and scripts/demo.
 packages_demo=(jq openssl)
+# scripts/bench beyond the programs that it builds.
+packages_bench=(jq)
 
 # package_missing NAME: true unless the package is installed and configured.
 package_missing() {

@@ -131,6 +131,28 @@ TEST(Certificate, NoChangedOctetCrashesOrVerifies) {
   }
 }
 
+// OpenSSL finds out for the curves of NIST when it reads the certificate; for Ed25519 we do.
+TEST(Certificate, AKeyOffItsCurveIsRefused) {
+  for (const KeyType type : kTypes) {
+    const Certificate good = Holder::root().issue(host_template("h"), type).certificate;
+    const Bytes& spki = good.public_key().spki();
+    Bytes der = good.der();
+    const auto key = std::ranges::search(der, spki);
+    ASSERT_FALSE(key.empty());
+    // Every second value is a point of Ed25519, hardly any one of the others.
+    std::uint8_t& octet = *(key.end() - 2);
+    Result<Certificate> read = good;
+    for (int changes = 0; read && changes < 64; ++changes) {
+      ++octet;
+      read = Certificate::from_der(der);
+    }
+    ASSERT_FALSE(read) << to_text(type);
+    EXPECT_EQ(read.error().kind, kBadCertificate);
+    EXPECT_NE(read.error().detail.find("not on its curve"), std::string::npos)
+        << read.error().detail;
+  }
+}
+
 TEST(Certificate, BerIsRefused) {
   const Bytes good = Holder::root().certificate.der();
   ASSERT_EQ(good[0], 0x30);
