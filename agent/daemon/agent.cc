@@ -50,10 +50,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
                                            config.addresses,
                                            config.port,
                                            config.hosts};
-  auto endpoint =
-      protocol::Endpoint::make(std::move(endpoint_config), std::move(prepared->floors), *random,
-                               Now{mono_now(), trusted_wall(wall_now(), prepared->time_floor)},
-                               std::move(prepared->adopted));
+  auto endpoint = protocol::Endpoint::make(
+      std::move(endpoint_config), std::move(prepared->floors), *random,
+      Now{mono_now(), trusted_wall(wall_now(), prepared->time_floor)}, prepared->adopted);
   if (!endpoint) return pass_on(endpoint);
 
   std::unique_ptr<Agent> agent(new Agent(config, log, loop, std::move(random), *std::move(prepared),

@@ -6,11 +6,9 @@
 
 namespace gkmpd::protocol {
 
-AdoptedGroups::AdoptedGroups(std::vector<AdoptedGroup> groups, Now now) {
-  for (AdoptedGroup& group : groups) {
-    const MonoTime expire_at = now.mono + (group.memo.not_after - now.wall);
-    const GroupId id = group.id;
-    groups_.try_emplace(id, Entry{std::move(group), expire_at});
+AdoptedGroups::AdoptedGroups(const std::vector<AdoptedGroup>& groups, Now now) {
+  for (const AdoptedGroup& group : groups) {
+    groups_.try_emplace(group.id, Entry{group, now.mono + (group.memo.not_after - now.wall)});
   }
 }
 

@@ -10,7 +10,7 @@ namespace gkmpd::protocol {
 class AdoptedGroups {
  public:
   AdoptedGroups() = default;
-  AdoptedGroups(std::vector<AdoptedGroup> groups, Now now);
+  AdoptedGroups(const std::vector<AdoptedGroup>& groups, Now now);
 
   /// This host has keys of the group now, which take the place of what stands. True if SAs of the
   /// earlier epoch may still be at work.

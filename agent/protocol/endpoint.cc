@@ -59,14 +59,19 @@ std::string_view to_text(GroupState state) {
 class Endpoint::Impl {
  public:
   Impl(EndpointConfig config, identity::Host self, std::map<GroupId, GroupFloor> floors,
-       Random& random, AdoptedGroups adopted)
+       Random& random, const std::vector<AdoptedGroup>& adopted, Now now)
       : context_{.config = std::move(config),
                  .self = std::move(self),
                  .random = random,
                  .floors = std::move(floors),
-                 .adopted = std::move(adopted),
+                 .adopted = AdoptedGroups(adopted, now),
                  .out = {}},
-        member_side_(context_) {}
+        member_side_(context_) {
+    for (const AdoptedGroup& group : adopted) {
+      context_.addresses[group.id] = {group.name, group.data_address,
+                                      group.memo.control_multicast.ip};
+    }
+  }
 
   void handle_datagram(Now now, const SocketAddress& from, ByteView octets) {
     if (auto handled = route(now, from, octets); !handled) {
@@ -197,14 +202,14 @@ Endpoint& Endpoint::operator=(Endpoint&&) noexcept = default;
 Endpoint::~Endpoint() = default;
 
 Result<Endpoint> Endpoint::make(EndpointConfig config, std::map<GroupId, GroupFloor> floors,
-                                Random& random, Now now, std::vector<AdoptedGroup> adopted) {
+                                Random& random, Now now, const std::vector<AdoptedGroup>& adopted) {
   auto self = config.trust.check_host(config.certificate, config.intermediates, now.wall);
   if (!self) return pass_on(self);
   if (!(config.certificate.public_key() == config.key.public_key())) {
     return fail(kKeyDiffers, "the private key is not the one of the certificate");
   }
   return Endpoint(std::make_unique<Impl>(std::move(config), std::move(*self), std::move(floors),
-                                         random, AdoptedGroups(std::move(adopted), now)));
+                                         random, adopted, now));
 }
 
 void Endpoint::handle_datagram(Now now, const SocketAddress& from, ByteView octets) {

@@ -182,7 +182,8 @@ class Endpoint {
   /// certificate does not pass its own checks: `identity.*`.
   [[nodiscard]] static Result<Endpoint> make(EndpointConfig config,
                                              std::map<GroupId, GroupFloor> floors, Random& random,
-                                             Now now, std::vector<AdoptedGroup> adopted = {});
+                                             Now now,
+                                             const std::vector<AdoptedGroup>& adopted = {});
   Endpoint(Endpoint&&) noexcept;
   Endpoint& operator=(Endpoint&&) noexcept;
   ~Endpoint();

@@ -97,8 +97,8 @@ void World::start(HostIndex index) {
     adopted.push_back(group);
     adopted.back().sending = kernels_.protects(index, id);
   }
-  auto endpoint = protocol::Endpoint::make(std::move(config), host.disk, *host.random, now_at(host),
-                                           std::move(adopted));
+  auto endpoint =
+      protocol::Endpoint::make(std::move(config), host.disk, *host.random, now_at(host), adopted);
   if (!endpoint) {
     std::fprintf(stderr, "sim: host %zu does not start: %s\n", index,
                  endpoint.error().text().c_str());

@@ -149,6 +149,25 @@ TEST_F(Adopted, AFirstEpochHasNothingToKeep) {
   EXPECT_EQ(net_.node("b").kernel->earlier, Earlier::kRemove) << "nor one after the end";
 }
 
+TEST_F(Adopted, ItsAddressesAreTaken) {
+  restart("a");
+  auto options = options_;
+  options.group = "demo";
+  options.version = 2;
+  EXPECT_TRUE(net_.create("a", net_.group(options))) << "not for itself";
+
+  net_.restart(net_.node("a"));
+  HostOptions other;
+  other.roles.insert(identity::Role::kController);
+  other.groups = {"demo", "other"};
+  net_.credentials("a") = net_.pki.host("a", other);
+  net_.restart(net_.node("a"));
+  options.group = "other";
+  const auto refused = net_.create("a", net_.group(options));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, protocol::kAddressTaken) << refused.error().text();
+}
+
 TEST_F(Adopted, ACreationThatFailsLeavesItAtWork) {
   const auto before = view("a");
   restart("a");
