@@ -149,6 +149,7 @@ TEST_F(Adoption, AnOrderlyStopRemovesWhatTheTokenSaysAndNothingElse) {
   const auto kept = kernel();
   auto other = epoch(1);
   other.group = {2};
+  other.epoch_id = {2};
   other.spec.group_name = "other";
   other.spec.destination = ip_of("239.1.1.7");
   other.memo.on_stop = identity::StopPolicy::kRemove;

@@ -43,7 +43,8 @@ KernelRules::Installed KernelRules::after(const Installed& before,
   Installed now{install.epoch_id, spec.destination, {}, spec.active_generation};
   std::set<xfrm::Generation> wanted;
   for (const xfrm::SenderSa& sa : spec.senders) {
-    now.sas.push_back({sa.spi, sa.source, sa.outbound, sa.generation, to_bytes(sa.key.expose())});
+    now.sas.push_back({install.epoch_id, sa.spi, sa.source, sa.outbound, sa.generation,
+                       to_bytes(sa.key.expose())});
     wanted.insert(sa.generation);
   }
   if (spec.earlier == xfrm::Earlier::kRemove) return now;
@@ -142,7 +143,8 @@ void KernelRules::at_end(MonoTime now) {
   for (const auto& [host, groups] : kernels_) {
     for (const auto& [group, installed] : groups) {
       for (const Sa& sent : installed.sas) {
-        if (!sent.outbound) continue;
+        // What is kept of an epoch before need not be heard by who came later.
+        if (!sent.outbound || sent.epoch != installed.epoch) continue;
         for (const auto& [other, other_groups] : kernels_) {
           const auto there = other_groups.find(group);
           if (other == host || there == other_groups.end() ||

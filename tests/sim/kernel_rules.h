@@ -43,6 +43,7 @@ class KernelRules {
 
  private:
   struct Sa {
+    EpochId epoch{};
     std::uint32_t spi = 0;
     IpAddress source;
     bool outbound = false;

@@ -1,6 +1,7 @@
 // Hosts that stop and start again with what they have on disk, or are cut off for a while.
 #include <gtest/gtest.h>
 
+#include "agent/wire/header.h"
 #include "tests/sim/scene.h"
 
 namespace gkmpd::sim {

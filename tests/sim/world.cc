@@ -111,6 +111,7 @@ void World::start(HostIndex index) {
   for (const auto& [group, floor] : host.disk) keys_.on_saved(index, group, floor);
   kernels_.on_start(now_, index, host.endpoint->groups());
   note(index, "start", {});
+  arm_timer(index);
 }
 
 void World::crash(HostIndex index) {

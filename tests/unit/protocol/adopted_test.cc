@@ -21,6 +21,8 @@ class Adopted : public testing::Test {
     net_.add_controller("a");
     net_.add("b");
     options_.senders = {"a", "b"};
+    options_.rekey_interval_s = 120;
+    options_.token_grace_s = 60;
     group_ = net_.group(options_);
     ASSERT_TRUE(net_.create("a", group_));
     net_.pass(seconds(10));
