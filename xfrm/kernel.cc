@@ -311,7 +311,7 @@ Result<std::vector<Stage>> Kernel::prepare(const GroupSpec& wanted,
   if (auto sound = check(wanted); !sound) return pass_on(sound);
   const auto installed = read(record);
   if (!installed) return tl::unexpected<Error>(installed.error());
-  return plan(*installed, wanted_state(wanted));
+  return plan(*installed, wanted_state(wanted), wanted.earlier);
 }
 
 Result<Applied> Kernel::execute(const std::vector<Stage>& stages) {

@@ -31,8 +31,8 @@ const SaState* find_sa_at(const KernelState& state, const SaState& sa) {
 /// Builds the stages from top to bottom.
 class Planner {
  public:
-  Planner(const KernelState& installed, const KernelState& wanted)
-      : installed_(installed), wanted_(wanted) {}
+  Planner(const KernelState& installed, const KernelState& wanted, Earlier earlier)
+      : installed_(installed), wanted_(wanted), earlier_(earlier) {}
 
   std::vector<Stage> run() {
     remove_other_destinations();
@@ -92,8 +92,11 @@ class Planner {
     const PolicyState* wanted = find_policy(wanted_, PolicyKind::kProtect);
     for (const PolicyState& standing : installed_.policies) {
       if (standing.kind != PolicyKind::kProtect || !same_place(standing.destination)) continue;
-      if (wanted != nullptr && standing.id() == wanted->id() && standing.regular &&
-          standing.same_selector(*wanted) && named_sa_stays(standing.reqid))
+      const bool stays = wanted == nullptr
+                             ? named_sa_is_kept(standing.reqid)
+                             : standing.id() == wanted->id() && standing.same_selector(*wanted) &&
+                                   named_sa_stays(standing.reqid);
+      if (stays && standing.regular)
         standing_protection_ = &standing;
       else
         add(DeletePolicy{standing});
@@ -107,6 +110,16 @@ class Planner {
       if (sa.reqid != reqid || !same_place(sa.destination)) return false;
       const SaState* wanted = find_sa_at(wanted_, sa);
       return wanted == nullptr || wanted->same_as(sa);
+    });
+  }
+
+  /// The SA of that reqid stands when all is done, although no protect policy is wanted.
+  [[nodiscard]] bool named_sa_is_kept(std::uint32_t reqid) const {
+    if (earlier_ == Earlier::kRemove) return false;
+    return std::ranges::any_of(installed_.sas, [&](const SaState& sa) {
+      if (sa.reqid != reqid || !same_place(sa.destination)) return false;
+      const SaState* wanted = find_sa_at(wanted_, sa);
+      return wanted == nullptr ? is_kept(sa) : wanted->same_as(sa);
     });
   }
 
@@ -140,9 +153,16 @@ class Planner {
 
   void remove_sas() {
     for (const SaState& sa : installed_.sas)
-      if (same_place(sa.destination) && find_sa_at(wanted_, sa) == nullptr)
+      if (same_place(sa.destination) && find_sa_at(wanted_, sa) == nullptr && !is_kept(sa))
         add(DeleteSa{sa.id(), sa.source});
     end_stage();
+  }
+
+  [[nodiscard]] bool is_kept(const SaState& sa) const {
+    const auto same_generation = [&sa](const SaState& wanted) {
+      return generation_of_reqid(wanted.reqid) == generation_of_reqid(sa.reqid);
+    };
+    return earlier_ == Earlier::kKeep && std::ranges::none_of(wanted_.sas, same_generation);
   }
 
   void remove_standing_policies() {
@@ -157,6 +177,7 @@ class Planner {
 
   const KernelState& installed_;
   const KernelState& wanted_;
+  Earlier earlier_;
   const PolicyState* standing_protection_ = nullptr;
   Stage current_;
   std::vector<Stage> stages_;
@@ -164,8 +185,8 @@ class Planner {
 
 }  // namespace
 
-std::vector<Stage> plan(const KernelState& installed, const KernelState& wanted) {
-  return Planner(installed, wanted).run();
+std::vector<Stage> plan(const KernelState& installed, const KernelState& wanted, Earlier earlier) {
+  return Planner(installed, wanted, earlier).run();
 }
 
 std::vector<std::uint32_t> new_outbound_spis(const std::vector<Stage>& stages) {

@@ -42,8 +42,10 @@ struct Stage {
 ///  - inbound SAs come before outbound ones, both before the switch of the protect policy, and what
 ///    is not wanted any more goes after it.
 /// Both are of one group (one slot). An empty `wanted` removes the group. Equal states give no
-/// operation. No stage is empty.
-[[nodiscard]] std::vector<Stage> plan(const KernelState& installed, const KernelState& wanted);
+/// operation. No stage is empty. With `Earlier::kKeep` what `wanted` lacks is left standing if it
+/// is an SA of a generation that `wanted` has no SA of, or the protect policy under such an SA.
+[[nodiscard]] std::vector<Stage> plan(const KernelState& installed, const KernelState& wanted,
+                                      Earlier earlier = Earlier::kRemove);
 
 /// SPIs of the outbound SAs that the plan installs: each must have been burnt in the store before
 /// (profile P26), and is not to be installed if that was refused. A counter mode would repeat IVs,

@@ -62,6 +62,11 @@ inline constexpr GroupSlot kMaxSlot = 0x0fff;
 using Generation = std::uint16_t;
 inline constexpr Generation kMaxGeneration = 0x07ff;
 
+/// What becomes of the SAs of other generations that stand in the kernel. kKeep is for the time
+/// between two epochs (RFC 5374 4.2.1): they stay, and with them a protect policy under one of them
+/// as long as the spec has no active generation.
+enum class Earlier : std::uint8_t { kRemove, kKeep };
+
 /// One sender's SA, or the one of all senders. With `outbound`, this host sends under it.
 struct SenderSa {
   std::uint32_t spi = 0;
@@ -101,6 +106,7 @@ struct GroupSpec {
   /// The generation that outbound packets use now; none while only the guard stands (activation
   /// delay, or not a sender).
   std::optional<Generation> active_generation;
+  Earlier earlier = Earlier::kRemove;
 };
 
 /// Our ranges: told from everybody else's by these and by our own record.
@@ -116,6 +122,10 @@ enum class SaDirection : std::uint8_t { kIn = 0, kOut = 1 };
 }
 [[nodiscard]] constexpr bool is_our_reqid(std::uint32_t reqid) {
   return (reqid & 0xff000000U) == kReqidBase;
+}
+
+[[nodiscard]] constexpr Generation generation_of_reqid(std::uint32_t reqid) {
+  return static_cast<Generation>((reqid >> 1) & kMaxGeneration);
 }
 
 [[nodiscard]] constexpr GroupSlot slot_of_reqid(std::uint32_t reqid) {

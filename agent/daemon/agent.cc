@@ -50,9 +50,9 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
                                            config.addresses,
                                            config.port,
                                            config.hosts};
-  auto endpoint =
-      protocol::Endpoint::make(std::move(endpoint_config), std::move(prepared->floors), *random,
-                               Now{mono_now(), trusted_wall(wall_now(), prepared->time_floor)});
+  auto endpoint = protocol::Endpoint::make(
+      std::move(endpoint_config), std::move(prepared->floors), *random,
+      Now{mono_now(), trusted_wall(wall_now(), prepared->time_floor)}, prepared->adopted);
   if (!endpoint) return pass_on(endpoint);
 
   std::unique_ptr<Agent> agent(new Agent(config, log, loop, std::move(random), *std::move(prepared),
@@ -82,13 +82,19 @@ Result<void> Agent::listen() {
 }
 
 bool Agent::stop() {
-  auto removed = installer_.remove_all();
+  auto removed = installer_.remove_stopping();
   if (!removed) {
     report({Report::Level::kError, "kernel-not-cleared", "", "", removed.error().text()});
     return false;
   }
+  auto left = installer_.standing();
+  if (!left) {
+    report({Report::Level::kWarning, "stopped", "", "", left.error().text()});
+    return true;
+  }
   report({Report::Level::kInfo, "stopped", "", "",
-          fmt::format("{} SAs and policies taken out of the kernel", *removed)});
+          fmt::format("{} SAs and policies taken out of the kernel, {} left at work",
+                      removed->objects, left->sas + left->policies)});
   return true;
 }
 

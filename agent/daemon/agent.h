@@ -28,7 +28,8 @@ class Agent {
   Agent& operator=(const Agent&) = delete;
   ~Agent() = default;
 
-  /// Takes what is ours out of the kernel. False if something stayed: the log says what.
+  /// Takes out of the kernel what the groups' tokens say, and leaves the rest at work. False if
+  /// something stayed that should not: the log says what.
   [[nodiscard]] bool stop();
 
   [[nodiscard]] const std::string& host_name() const { return endpoint_.self().name; }

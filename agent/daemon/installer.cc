@@ -1,16 +1,10 @@
 #include "agent/daemon/installer.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 
 #include "agent/daemon/errors.h"
-#include "agent/daemon/fd.h"
 
 namespace gkmpd::daemon {
 namespace {
@@ -32,62 +26,6 @@ Error to_error(const std::vector<xfrm::Refusal>& refusals) {
 
 }  // namespace
 
-Result<KernelPlace> KernelPlace::current() {
-  struct stat info{};
-  if (::stat("/proc/self/ns/net", &info) != 0) {
-    return fail(kFileUnreadable, fmt::format("/proc/self/ns/net: {}", std::strerror(errno)));
-  }
-  // Files of /proc tell no size: read by hand, not by read_text_file.
-  const Fd file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
-  std::array<char, 64> text{};
-  const auto got = file ? ::read(file.get(), text.data(), text.size()) : -1;
-  if (got <= 0) {
-    return fail(kFileUnreadable,
-                fmt::format("/proc/sys/kernel/random/boot_id: {}", std::strerror(errno)));
-  }
-  std::string boot_id(text.data(), static_cast<std::size_t>(got));
-  boot_id.erase(boot_id.find_last_not_of('\n') + 1);
-  return KernelPlace{std::to_string(info.st_ino), std::move(boot_id)};
-}
-
-store::KernelRecord to_record(const GroupId& group, const KernelPlace& place,
-                              const xfrm::ObjectId& object) {
-  store::KernelRecord record;
-  switch (object.kind) {
-    case xfrm::ObjectKind::kSa:
-      record.kind = store::KernelRecord::Kind::kSa;
-      break;
-    case xfrm::ObjectKind::kPolicy:
-      record.kind = store::KernelRecord::Kind::kPolicy;
-      break;
-  }
-  record.group = group;
-  record.network_namespace = place.text();
-  record.destination = object.destination.text();
-  record.spi_or_index = object.spi_or_index;
-  record.reqid = object.reqid;
-  return record;
-}
-
-std::optional<xfrm::ObjectId> to_object(const store::KernelRecord& record) {
-  const auto destination = IpAddress::parse(record.destination);
-  if (!destination) return std::nullopt;
-  switch (record.kind) {
-    case store::KernelRecord::Kind::kSa:
-      return xfrm::ObjectId{xfrm::ObjectKind::kSa, *destination, record.spi_or_index, record.reqid};
-    case store::KernelRecord::Kind::kPolicy:
-      return xfrm::ObjectId{xfrm::ObjectKind::kPolicy, *destination, record.spi_or_index,
-                            record.reqid};
-  }
-  return std::nullopt;
-}
-
-RecordFate fate_of(const store::KernelRecord& record, const KernelPlace& place) {
-  if (record.network_namespace == place.text()) return RecordFate::kHere;
-  return record.network_namespace.ends_with("/" + place.boot_id) ? RecordFate::kOther
-                                                                 : RecordFate::kGone;
-}
-
 void drop_outbound(xfrm::GroupSpec& spec, std::uint32_t spi) {
   const auto is_it = [&](const xfrm::SenderSa& sa) { return sa.outbound && sa.spi == spi; };
   for (const auto& sa : spec.senders) {
@@ -99,16 +37,22 @@ void drop_outbound(xfrm::GroupSpec& spec, std::uint32_t spi) {
 Installer::Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place)
     : kernel_(std::move(kernel)), store_(store), place_(std::move(place)) {}
 
-Result<std::vector<xfrm::ObjectId>> Installer::record_of(const GroupId* group) {
+Result<std::vector<xfrm::ObjectId>> Installer::record_of(const GroupFilter& which) {
   auto records = store_.kernel_records();
   if (!records) return pass_on(records);
   std::vector<xfrm::ObjectId> out;
   for (const auto& record : *records) {
-    if (group != nullptr && record.group != *group) continue;
-    if (fate_of(record, place_) != RecordFate::kHere) continue;
+    if (fate_of(record, place_) != RecordFate::kHere || !which(record.group)) continue;
     if (auto object = to_object(record)) out.push_back(*object);
   }
   return out;
+}
+
+Result<std::vector<store::InstalledGroup>> Installer::groups_here() {
+  auto groups = store_.installed_groups();
+  if (!groups) return groups;
+  std::erase_if(*groups, [&](const auto& row) { return row.network_namespace != place_.text(); });
+  return groups;
 }
 
 Result<void> Installer::forget(const std::vector<xfrm::ObjectId>& removed) {
@@ -123,10 +67,35 @@ Result<void> Installer::forget(const std::vector<xfrm::ObjectId>& removed) {
   return store_.remove_kernel_records(*records);
 }
 
-Result<Installer::Leftovers> Installer::remove_leftovers() {
+Result<void> Installer::forget_ended(const GroupId& group, const xfrm::GroupSpec& spec) {
+  auto others = record_of([&](const GroupId& id) { return id == group; });
+  if (!others) return pass_on(others);
+  const auto wanted = xfrm::objects_of(spec);
+  std::erase_if(*others,
+                [&](const auto& id) { return std::ranges::find(wanted, id) != wanted.end(); });
+  if (others->empty()) return {};
+  auto gone = kernel_.missing(*others);
+  if (!gone) return pass_on(gone);
+  return forget(*gone);
+}
+
+Result<Installer::Takeover> Installer::take_over(WallTime now) {
+  Takeover takeover;
+  if (auto done = forget_earlier_boots(takeover); !done) return pass_on(done);
+  auto groups = groups_here();
+  if (!groups) return pass_on(groups);
+  auto removed = remove([&](const GroupId& id) {
+    return std::ranges::find(*groups, id, &store::InstalledGroup::group) == groups->end();
+  });
+  if (!removed) return pass_on(removed);
+  takeover.removed = *removed;
+  if (auto done = adopt(*groups, now, takeover); !done) return pass_on(done);
+  return takeover;
+}
+
+Result<void> Installer::forget_earlier_boots(Takeover& takeover) {
   auto records = store_.kernel_records();
   if (!records) return pass_on(records);
-  Leftovers leftovers;
   std::vector<store::KernelRecord> forgotten;
   for (const auto& record : *records) {
     switch (fate_of(record, place_)) {
@@ -136,21 +105,70 @@ Result<Installer::Leftovers> Installer::remove_leftovers() {
         forgotten.push_back(record);
         break;
       case RecordFate::kOther:
-        ++leftovers.other;
+        ++takeover.other;
         break;
     }
   }
-  leftovers.forgotten = forgotten.size();
-  auto dropped = store_.remove_kernel_records(forgotten);
-  if (!dropped) return pass_on(dropped);
-  auto removed = remove_all();
-  if (!removed) return pass_on(removed);
-  leftovers.removed = *removed;
-  return leftovers;
+  takeover.forgotten = forgotten.size();
+  return store_.remove_kernel_records(forgotten);
 }
 
-Result<std::size_t> Installer::remove_all() {
-  auto record = record_of(nullptr);
+Result<void> Installer::adopt(const std::vector<store::InstalledGroup>& groups, WallTime now,
+                              Takeover& takeover) {
+  auto record = record_of([](const GroupId&) { return true; });
+  if (!record) return pass_on(record);
+  auto kernel = kernel_.read(*record);
+  if (!kernel) return pass_on(kernel);
+  std::vector<xfrm::ObjectId> gone;
+  for (const auto& row : groups) {
+    auto group = to_adopted(row);
+    if (!group) return fail(store::kReadFailed, "the record of group " + row.name + " is damaged");
+    auto objects = record_of([&](const GroupId& id) { return id == row.group; });
+    if (!objects) return pass_on(objects);
+    Inspection found = inspect(row, *objects, *kernel, now);
+    // The number of a network namespace that is gone may have come to this one.
+    if (!found.stands) {
+      takeover.vanished.push_back(row.name);
+      std::ranges::move(*objects, std::back_inserter(gone));
+      continue;
+    }
+    std::ranges::move(found.ended, std::back_inserter(gone));
+    group->sending = found.sending;
+    group->missing = std::move(found.missing);
+    takeover.adopted.push_back(*std::move(group));
+  }
+  return forget(gone);
+}
+
+Result<Installer::Removal> Installer::remove_stopping() {
+  auto groups = groups_here();
+  if (!groups) return pass_on(groups);
+  Removal removal;
+  std::set<GroupId> stopping;
+  for (const auto& row : *groups) {
+    if (!row.remove_on_stop) continue;
+    stopping.insert(row.group);
+    removal.groups.push_back(row.name);
+  }
+  auto removed = remove([&](const GroupId& id) { return stopping.contains(id); });
+  if (!removed) return pass_on(removed);
+  removal.objects = *removed;
+  return removal;
+}
+
+Result<Installer::Removal> Installer::remove_all() {
+  auto groups = groups_here();
+  if (!groups) return pass_on(groups);
+  Removal removal;
+  for (const auto& row : *groups) removal.groups.push_back(row.name);
+  auto removed = remove([](const GroupId&) { return true; });
+  if (!removed) return pass_on(removed);
+  removal.objects = *removed;
+  return removal;
+}
+
+Result<std::size_t> Installer::remove(const GroupFilter& which) {
+  auto record = record_of(which);
   if (!record) return pass_on(record);
   if (record->empty()) return std::size_t{0};
   auto before = kernel_.read(*record);
@@ -212,9 +230,9 @@ Result<void> Installer::install(protocol::InstallGroup wanted) {
     for (const auto& object : xfrm::objects_of(wanted.spec)) {
       records.push_back(to_record(wanted.group, place_, object));
     }
-    auto recorded = store_.add_kernel_records(records);
+    auto recorded = store_.record_install(to_row(wanted, place_), records);
     if (!recorded) return recorded;
-    auto record = record_of(&wanted.group);
+    auto record = record_of([&](const GroupId& id) { return id == wanted.group; });
     if (!record) return pass_on(record);
     auto stages = kernel_.prepare(wanted.spec, *record);
     if (!stages) return pass_on(stages);
@@ -230,6 +248,7 @@ Result<void> Installer::install(protocol::InstallGroup wanted) {
       left_out.push_back(spi);
     }
   }
+  if (auto forgotten = forget_ended(wanted.group, wanted.spec); !forgotten) return forgotten;
   if (left_out.empty()) return {};
   return fail(
       kOutboundBurnt,
@@ -239,7 +258,7 @@ Result<void> Installer::install(protocol::InstallGroup wanted) {
 }
 
 Result<Installer::Standing> Installer::standing() {
-  auto record = record_of(nullptr);
+  auto record = record_of([](const GroupId&) { return true; });
   if (!record) return pass_on(record);
   auto state = kernel_.read(*record);
   if (!state) return pass_on(state);

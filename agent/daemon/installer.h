@@ -1,42 +1,19 @@
 // Groups into the kernel, with what must be on disk first.
 #pragma once
 
-#include <filesystem>
+#include <functional>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "agent/daemon/adoption.h"
+#include "agent/daemon/kernel_place.h"
 #include "agent/protocol/endpoint.h"
 #include "agent/store/store.h"
 #include "xfrm/kernel.h"
 
 namespace gkmpd::daemon {
-
-/// Where kernel objects live: they are gone when either changes.
-struct KernelPlace {
-  std::string network_namespace;  // inode number
-  std::string boot_id;
-
-  /// Of this process. `file.unreadable`.
-  [[nodiscard]] static Result<KernelPlace> current();
-  /// "inode/boot id": the record's form.
-  [[nodiscard]] std::string text() const { return network_namespace + "/" + boot_id; }
-};
-
-[[nodiscard]] store::KernelRecord to_record(const GroupId& group, const KernelPlace& place,
-                                            const xfrm::ObjectId& object);
-/// Nothing if the record does not hold an address or a kind of ours.
-[[nodiscard]] std::optional<xfrm::ObjectId> to_object(const store::KernelRecord& record);
-
-/// What a record of an earlier time means now.
-enum class RecordFate {
-  kHere,   // may stand in our kernel: take it out
-  kGone,   // of an earlier boot: the kernel has forgotten it
-  kOther,  // of another namespace of this boot: not ours to touch from here
-};
-[[nodiscard]] RecordFate fate_of(const store::KernelRecord& record, const KernelPlace& place);
 
 /// `spec` without the outbound SA of `spi`. If that was the one in use, outbound packets meet the
 /// guard and go nowhere.
@@ -46,21 +23,31 @@ class Installer {
  public:
   Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place);
 
-  struct Leftovers {
-    std::size_t removed = 0;    // taken out of the kernel
-    std::size_t forgotten = 0;  // of an earlier boot
-    std::size_t other = 0;      // of another namespace, kept in the record
+  struct Takeover {
+    std::vector<protocol::AdoptedGroup> adopted;
+    std::vector<std::string> vanished;  // groups in the record of which nothing stands
+    std::size_t removed = 0;            // taken out: of no group that the record names
+    std::size_t forgotten = 0;          // of an earlier boot
+    std::size_t other = 0;              // of another namespace, kept in the record
   };
-  /// Takes out what an earlier run left.
-  [[nodiscard]] Result<Leftovers> remove_leftovers();
+  /// What an earlier run left here stays untouched, and is told. Only what the record names no
+  /// group for (a store of schema 1 had none) is taken out.
+  [[nodiscard]] Result<Takeover> take_over(WallTime now);
 
   /// Makes the kernel hold the group's spec. The record and the burnt SPIs are on disk before the
   /// kernel is touched. An outbound SA whose SPI was burnt before is left out: everything else is
-  /// installed and the error is `daemon.outbound-burnt`. Other errors: of xfrm, netlink and store.
+  /// installed and the error is `daemon.outbound-burnt`. One that stands already is left as it is.
+  /// Other errors: of xfrm, netlink and store.
   [[nodiscard]] Result<void> install(protocol::InstallGroup wanted);
 
-  /// Takes everything of ours out of the kernel and the record; how many objects stood there.
-  [[nodiscard]] Result<std::size_t> remove_all();
+  struct Removal {
+    std::size_t objects = 0;          // SAs and policies that stood
+    std::vector<std::string> groups;  // names, as far as the record has them
+  };
+  /// Takes those groups out of the kernel and the record whose tokens say so for an orderly stop.
+  [[nodiscard]] Result<Removal> remove_stopping();
+  /// Takes everything of ours that is here out of the kernel and the record.
+  [[nodiscard]] Result<Removal> remove_all();
 
   struct Standing {
     std::size_t sas = 0;
@@ -73,13 +60,24 @@ class Installer {
  private:
   using Outbound = std::pair<EpochId, std::uint32_t>;
 
-  [[nodiscard]] Result<std::vector<xfrm::ObjectId>> record_of(const GroupId* group);
+  using GroupFilter = std::function<bool(const GroupId&)>;
+  [[nodiscard]] Result<std::vector<xfrm::ObjectId>> record_of(const GroupFilter& which);
+  /// Those of this place.
+  [[nodiscard]] Result<std::vector<store::InstalledGroup>> groups_here();
+  /// How many records of an earlier boot were dropped, and how many of other namespaces are there.
+  [[nodiscard]] Result<void> forget_earlier_boots(Takeover& takeover);
+  [[nodiscard]] Result<void> adopt(const std::vector<store::InstalledGroup>& groups, WallTime now,
+                                   Takeover& takeover);
+  [[nodiscard]] Result<std::size_t> remove(const GroupFilter& which);
   /// Burns what `stages` would install for output. SPIs that were taken come back.
   [[nodiscard]] Result<std::vector<std::uint32_t>> burn(const protocol::InstallGroup& wanted,
                                                         const std::vector<xfrm::Stage>& stages);
   [[nodiscard]] Result<void> execute(const protocol::InstallGroup& wanted,
                                      const std::vector<xfrm::Stage>& stages);
   [[nodiscard]] Result<void> forget(const std::vector<xfrm::ObjectId>& removed);
+  /// Drops what the record has of the group beside `spec` and does not stand any more: SAs that the
+  /// kernel ended by itself.
+  [[nodiscard]] Result<void> forget_ended(const GroupId& group, const xfrm::GroupSpec& spec);
 
   xfrm::Kernel kernel_;
   store::Store& store_;

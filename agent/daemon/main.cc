@@ -1,5 +1,6 @@
 // gkmpd: the agent's program.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 
@@ -61,13 +62,31 @@ int serve(const Config& config, const Log& log) {
   return cleared ? *code : kFailed;
 }
 
+/// For a host that shall have nothing of ours any more.
+int remove(const Config& config) {
+  auto removed = remove_from_kernel(config);
+  if (!removed) {
+    fmt::print(stderr, "gkmpd: {}\n", removed.error().text());
+    return kFailed;
+  }
+  fmt::print("{} SAs and policies taken out of the kernel{}{}\n", removed->objects,
+             removed->groups.empty() ? "" : "; the addresses of these groups are open now: ",
+             fmt::join(removed->groups, ", "));
+  return kDone;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Agent of the Group Key Management Protocol for IPsec multicast");
   app.set_version_flag("--version", std::string(kVersion));
   std::string file;
   bool check_only = false;
   app.add_option("--config", file, "configuration file (TOML)")->required();
-  app.add_flag("--check", check_only, "look whether everything is in order, explain, and end");
+  auto* check_flag =
+      app.add_flag("--check", check_only, "look whether everything is in order, explain, and end");
+  bool remove_all = false;
+  app.add_flag("--remove", remove_all,
+               "take all groups that an agent left at work out of the kernel, and end")
+      ->excludes(check_flag);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -79,6 +98,7 @@ int run(int argc, char** argv) {
     return kFailed;
   }
   if (check_only) return check(*config);
+  if (remove_all) return remove(*config);
   return serve(*config, Log(config->log_level, Log::sink_of_process()));
 }
 

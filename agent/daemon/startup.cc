@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "agent/daemon/errors.h"
 #include "agent/daemon/loop.h"
+#include "agent/daemon/views.h"
 #include "netlink/links.h"
 
 namespace gkmpd::daemon {
@@ -57,16 +60,32 @@ Result<void> settle_crl(Credentials& credentials, store::Store& store,
   return {};
 }
 
-Result<void> clear_leftovers(Installer& installer, const Reporter& report) {
-  auto left = installer.remove_leftovers();
-  if (!left) return pass_on(left);
-  if (left->removed + left->forgotten + left->other > 0) {
+void report_adopted(const protocol::AdoptedGroup& group, const Reporter& report) {
+  report({Report::Level::kInfo, "adopted", group.name, group.memo.controller,
+          fmt::format("epoch {} is at work until {}", group.memo.tuple.text(),
+                      time_text(group.memo.not_after))});
+  if (group.missing.empty()) return;
+  report({Report::Level::kWarning, "adopted-incomplete", group.name, "",
+          fmt::format("{}; nothing is put back until the group is created again", group.missing)});
+}
+
+Result<std::vector<protocol::AdoptedGroup>> take_over(Installer& installer, WallTime now,
+                                                      const Reporter& report) {
+  auto taken = installer.take_over(now);
+  if (!taken) return pass_on(taken);
+  if (taken->removed + taken->forgotten + taken->other > 0) {
     report({Report::Level::kInfo, "leftovers-removed", "", "",
-            fmt::format("{} SAs and policies of an earlier run taken out, {} of an earlier boot "
-                        "forgotten, {} of other network namespaces left alone",
-                        left->removed, left->forgotten, left->other)});
+            fmt::format("{} SAs and policies taken out that no group is recorded for (an earlier "
+                        "version's), {} of an earlier boot forgotten, {} of other network "
+                        "namespaces left alone",
+                        taken->removed, taken->forgotten, taken->other)});
   }
-  return {};
+  for (const std::string& name : taken->vanished) {
+    report({Report::Level::kWarning, "not-adopted", name, "",
+            "nothing of it stands in this kernel any more: its address is open on this host"});
+  }
+  for (const auto& group : taken->adopted) report_adopted(group, report);
+  return std::move(taken->adopted);
 }
 
 }  // namespace
@@ -110,10 +129,23 @@ Result<Prepared> prepare(const Config& config, const Reporter& report) {
   auto kernel = xfrm::Kernel::open();
   if (!kernel) return pass_on(kernel);
   Installer installer(*std::move(kernel), *store, *std::move(place));
-  auto cleared = clear_leftovers(installer, report);
-  if (!cleared) return pass_on(cleared);
+  auto adopted = take_over(installer, trusted_wall(wall_now(), *time_floor), report);
+  if (!adopted) return pass_on(adopted);
   return Prepared{std::move(store), std::move(installer), *std::move(credentials),
-                  *time_floor,      std::move(floors),    *interface};
+                  *time_floor,      std::move(floors),    *std::move(adopted),
+                  *interface};
+}
+
+Result<Installer::Removal> remove_from_kernel(const Config& config) {
+  std::error_code none;
+  if (!std::filesystem::exists(config.store, none)) return Installer::Removal{};
+  auto store = store::Store::open(config.store.string());
+  if (!store) return pass_on(store);
+  auto place = KernelPlace::current();
+  if (!place) return pass_on(place);
+  auto kernel = xfrm::Kernel::open();
+  if (!kernel) return pass_on(kernel);
+  return Installer(*std::move(kernel), *store, *std::move(place)).remove_all();
 }
 
 store::Floor to_store(const std::string& group_name, const protocol::GroupFloor& floor) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "agent/daemon/config.h"
 #include "agent/daemon/credentials.h"
@@ -22,13 +23,19 @@ struct Prepared {
   Credentials credentials;  // the trust store holds the list
   std::optional<WallTime> time_floor;
   std::map<GroupId, protocol::GroupFloor> floors;
+  std::vector<protocol::AdoptedGroup> adopted;
   unsigned interface = 0;  // index
 };
 
-/// Files, interface, store, revocation list, kernel, in this order; then takes what an earlier run
-/// left in the kernel out of it. `report` is told what an operator should know although it did not
-/// stop us.
+/// Files, interface, store, revocation list, kernel, in this order; then takes over what an earlier
+/// run left at work in the kernel. `report` is told what an operator should know although it did
+/// not stop us.
 [[nodiscard]] Result<Prepared> prepare(const Config& config, const Reporter& report);
+
+/// Takes everything of ours in this network namespace out of the kernel and the record; needs the
+/// store and the kernel only. Refused while an agent runs (`store.open-failed`). A store that is
+/// not there has nothing in it, and none is made.
+[[nodiscard]] Result<Installer::Removal> remove_from_kernel(const Config& config);
 
 /// The configured interface's index, if it is there, up, and has every configured address:
 /// `daemon.no-interface`, `daemon.address-not-on-interface`.

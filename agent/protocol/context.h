@@ -5,6 +5,7 @@
 #include <map>
 #include <string_view>
 
+#include "agent/protocol/adopted.h"
 #include "agent/protocol/endpoint.h"
 #include "agent/protocol/limits.h"
 
@@ -46,6 +47,7 @@ struct Context {
   identity::Host self;
   Random& random;
   std::map<GroupId, GroupFloor> floors;
+  AdoptedGroups adopted = {};
   Outbox out;
   std::uint64_t next_id = 1;        // of saves and installs
   std::size_t answered_octets = 0;  // of unfinished messages, in exchanges that others opened

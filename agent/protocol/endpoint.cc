@@ -50,6 +50,8 @@ std::string_view to_text(GroupState state) {
       return "expired";
     case GroupState::kFailed:
       return "failed";
+    case GroupState::kAdopted:
+      return "adopted";
   }
   return "unknown";
 }
@@ -57,13 +59,19 @@ std::string_view to_text(GroupState state) {
 class Endpoint::Impl {
  public:
   Impl(EndpointConfig config, identity::Host self, std::map<GroupId, GroupFloor> floors,
-       Random& random)
+       Random& random, const std::vector<AdoptedGroup>& adopted, Now now)
       : context_{.config = std::move(config),
                  .self = std::move(self),
                  .random = random,
                  .floors = std::move(floors),
+                 .adopted = AdoptedGroups(adopted, now),
                  .out = {}},
-        member_side_(context_) {}
+        member_side_(context_) {
+    for (const AdoptedGroup& group : adopted) {
+      context_.addresses[group.id] = {group.name, group.data_address,
+                                      group.memo.control_multicast.ip};
+    }
+  }
 
   void handle_datagram(Now now, const SocketAddress& from, ByteView octets) {
     if (auto handled = route(now, from, octets); !handled) {
@@ -76,6 +84,10 @@ class Endpoint::Impl {
   void handle_timeout(Now now) {
     member_side_.handle_timeout(now);
     for (auto& [id, group] : controlled_) group->handle_timeout(now);
+    for (std::string& name : context_.adopted.expire(now)) {
+      context_.out.report({Report::Level::kWarning, "epoch-expired", std::move(name), "",
+                           "no traffic until the group is created again"});
+    }
   }
 
   Result<GroupId> handle_command(Now now, const CreateGroupCommand& command) {
@@ -111,6 +123,7 @@ class Endpoint::Impl {
   [[nodiscard]] std::optional<MonoTime> next_timeout() const {
     std::optional<MonoTime> earliest = member_side_.next_timeout();
     for (const auto& [id, group] : controlled_) keep_earlier(earliest, group->next_timeout());
+    keep_earlier(earliest, context_.adopted.next_timeout());
     return earliest;
   }
 
@@ -120,6 +133,7 @@ class Endpoint::Impl {
       if (!is_superseded(id, *group)) views.push_back(group->describe());
     }
     member_side_.describe(views);
+    context_.adopted.describe(views);
     std::ranges::sort(views, {}, &GroupView::name);
     return views;
   }
@@ -188,14 +202,14 @@ Endpoint& Endpoint::operator=(Endpoint&&) noexcept = default;
 Endpoint::~Endpoint() = default;
 
 Result<Endpoint> Endpoint::make(EndpointConfig config, std::map<GroupId, GroupFloor> floors,
-                                Random& random, Now now) {
+                                Random& random, Now now, const std::vector<AdoptedGroup>& adopted) {
   auto self = config.trust.check_host(config.certificate, config.intermediates, now.wall);
   if (!self) return pass_on(self);
   if (!(config.certificate.public_key() == config.key.public_key())) {
     return fail(kKeyDiffers, "the private key is not the one of the certificate");
   }
-  return Endpoint(
-      std::make_unique<Impl>(std::move(config), std::move(*self), std::move(floors), random));
+  return Endpoint(std::make_unique<Impl>(std::move(config), std::move(*self), std::move(floors),
+                                         random, adopted, now));
 }
 
 void Endpoint::handle_datagram(Now now, const SocketAddress& from, ByteView octets) {

@@ -51,6 +51,34 @@ using SaveId = std::uint64_t;
 /// Names one request to change the kernel; answered by handle_installed.
 using InstallId = std::uint64_t;
 
+enum class GroupRole { kController, kMember };
+[[nodiscard]] std::string_view to_text(GroupRole role);
+
+// --- What outlives a run -------------------------------------------------------------------------
+
+/// What the next start has to know of a group beside its spec.
+struct GroupMemo {
+  GroupRole role = GroupRole::kMember;
+  std::string controller;
+  SocketAddress control_multicast;
+  EpochTuple tuple;
+  WallTime not_after;
+  identity::StopPolicy on_stop = identity::StopPolicy::kKeep;
+  friend bool operator==(const GroupMemo&, const GroupMemo&) = default;
+};
+
+/// A group that an earlier run left at work in this host's kernel.
+struct AdoptedGroup {
+  GroupId id{};
+  std::string name;
+  IpAddress data_address;
+  std::uint16_t data_port = 0;
+  EpochId epoch_id{};
+  GroupMemo memo;
+  bool sending = false;  // a protect policy and its SA stand
+  std::string missing;   // what should stand and does not; empty: the group is whole
+};
+
 // --- What poll_event tells ---------------------------------------------------------------------
 
 /// Write `floor` to disk before anything that depends on it happens (profile P34). The endpoint
@@ -68,6 +96,7 @@ struct InstallGroup {
   GroupId group{};
   EpochId epoch_id{};
   xfrm::GroupSpec spec;  // slot is left 0: the daemon assigns it
+  GroupMemo memo;
 };
 
 /// Listen on the group's control multicast address (the interface is the daemon's choice).
@@ -113,13 +142,11 @@ struct MemberView {
   std::string why;  // the error's text, if failed
 };
 
-enum class GroupRole { kController, kMember };
-[[nodiscard]] std::string_view to_text(GroupRole role);
-
 /// kCreating: no epoch yet. kPending: keyed, but listed members are still being keyed (controller)
 /// or no heartbeat said "active" yet (member). kActive: keyed and going. kSilent: no heartbeat of
 /// the controller for 3 intervals. kExpired: not-after has passed. kFailed: could not be created.
-enum class GroupState { kCreating, kPending, kActive, kSilent, kExpired, kFailed };
+/// kAdopted: an earlier run's SAs are at work, and this run has no keys of the group.
+enum class GroupState { kCreating, kPending, kActive, kSilent, kExpired, kFailed, kAdopted };
 [[nodiscard]] std::string_view to_text(GroupState state);
 
 struct GroupView {
@@ -150,11 +177,13 @@ struct CreateGroupCommand {
 
 class Endpoint {
  public:
-  /// `floors` are what the store holds. Fails if the host's own certificate does not pass its own
-  /// checks: `identity.*`.
+  /// `floors` are what the store holds, `adopted` what an earlier run left at work: it is shown,
+  /// and stays untouched until this host is keyed for the group again. Fails if the host's own
+  /// certificate does not pass its own checks: `identity.*`.
   [[nodiscard]] static Result<Endpoint> make(EndpointConfig config,
                                              std::map<GroupId, GroupFloor> floors, Random& random,
-                                             Now now);
+                                             Now now,
+                                             const std::vector<AdoptedGroup>& adopted = {});
   Endpoint(Endpoint&&) noexcept;
   Endpoint& operator=(Endpoint&&) noexcept;
   ~Endpoint();

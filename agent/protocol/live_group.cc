@@ -8,12 +8,17 @@
 
 namespace gkmpd::protocol {
 
-LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now)
+LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now,
+                     const LiveGroup* before)
     : context_(&context),
       token_(std::move(token)),
       epoch_(std::move(epoch)),
       activate_at_(now.mono + milliseconds(epoch_.statement.activation_delay_ms)),
       expire_at_(now.mono + (epoch_.statement.not_after - now.wall)) {
+  const bool adopted = context_->adopted.supersede(token_.group_id);
+  if (adopted || (before != nullptr && !before->expired())) {
+    release_at_ = now.mono + milliseconds(epoch_.statement.deactivation_delay_ms);
+  }
   context_->out.event(JoinControl{token_.group_id, control_multicast()});
   install(now);
 }
@@ -22,6 +27,7 @@ void LiveGroup::handle_timeout(Now now) {
   if (!expired_ && now.mono >= expire_at_) {
     expired_ = true;
     activate_at_.reset();
+    release_at_.reset();
     epoch_.packet = {};
     context_->out.report({Report::Level::kWarning, "epoch-expired", token_.policy.group, "",
                           "no traffic until the group is created again"});
@@ -29,6 +35,9 @@ void LiveGroup::handle_timeout(Now now) {
   } else if (activate_at_ && now.mono >= *activate_at_) {
     activate_at_.reset();
     active_ = true;
+    install(now);
+  } else if (release_at_ && now.mono >= *release_at_) {
+    release_at_.reset();
     install(now);
   } else if (retry_at_ && now.mono >= *retry_at_) {
     install(now);
@@ -63,6 +72,7 @@ std::optional<MonoTime> LiveGroup::next_timeout() const {
   if (!expired_) {
     keep_earlier(earliest, expire_at_);
     keep_earlier(earliest, activate_at_);
+    keep_earlier(earliest, release_at_);
   }
   return earliest;
 }
@@ -84,6 +94,18 @@ void LiveGroup::describe(GroupView& view) const {
   view.install_error = install_error_;
 }
 
+GroupMemo LiveGroup::memo() const {
+  const wire::Statement& statement = epoch_.statement;
+  return {.role = statement.controller == context_->self.hash ? GroupRole::kController
+                                                              : GroupRole::kMember,
+          // That the rank is the controller's own was checked before the epoch was taken.
+          .controller = token_.policy.controllers.at(statement.tuple.rank),
+          .control_multicast = control_multicast(),
+          .tuple = statement.tuple,
+          .not_after = statement.not_after,
+          .on_stop = token_.policy.on_stop};
+}
+
 xfrm::Generation LiveGroup::generation() const {
   return static_cast<xfrm::Generation>(epoch_.statement.tuple.epoch & xfrm::kMaxGeneration);
 }
@@ -102,6 +124,7 @@ Result<xfrm::GroupSpec> LiveGroup::spec(Now now) const {
   spec.mode = policy.mode;
   spec.sender_mode = policy.sender_mode;
   spec.replay_window = policy.replay_window;
+  spec.earlier = release_at_ ? xfrm::Earlier::kKeep : xfrm::Earlier::kRemove;
   // Expired: guard and inbound policy stay, so that nothing goes or comes in clear.
   if (expired_ || epoch_.statement.not_after <= now.wall) return spec;
 
@@ -155,7 +178,8 @@ void LiveGroup::install(Now now) {
   auto wanted = spec(now);
   if (!wanted) return install_failed(now, wanted.error());
   install_ = context_->next_id++;
-  context_->out.event(InstallGroup{*install_, token_.group_id, epoch_.id, std::move(*wanted)});
+  context_->out.event(
+      InstallGroup{*install_, token_.group_id, epoch_.id, std::move(*wanted), memo()});
 }
 
 }  // namespace gkmpd::protocol

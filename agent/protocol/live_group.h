@@ -9,8 +9,11 @@ namespace gkmpd::protocol {
 class LiveGroup {
  public:
   /// Asks for the control address to be joined and the SAs to be installed; the outbound SA is used
-  /// only after the statement's activation delay.
-  LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now);
+  /// only after the statement's activation delay. If an epoch before this one is at work (held by
+  /// this run and named in `before`, or adopted), it is used until then, and its SAs go only after
+  /// the deactivation delay.
+  LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now,
+            const LiveGroup* before = nullptr);
   LiveGroup(LiveGroup&&) = default;
   LiveGroup& operator=(LiveGroup&&) = delete;
 
@@ -38,6 +41,7 @@ class LiveGroup {
   void install(Now now);
   /// What the kernel did not take is tried again.
   void install_failed(Now now, const Error& why);
+  [[nodiscard]] GroupMemo memo() const;
   [[nodiscard]] xfrm::Generation generation() const;
   [[nodiscard]] bool is_own(const wire::SenderTable::Entry& entry) const;
 
@@ -45,6 +49,7 @@ class LiveGroup {
   identity::GroupToken token_;
   Epoch epoch_;
   std::optional<MonoTime> activate_at_;
+  std::optional<MonoTime> release_at_;  // until then the epoch before may stand
   MonoTime expire_at_;
   bool expired_ = false;
   bool active_ = false;  // the activation delay is over

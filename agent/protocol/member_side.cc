@@ -97,7 +97,8 @@ void MemberSide::commit(Now now, MemberExchange::Prepared prepared,
     }
   }
   context_.take_addresses(prepared.token);
-  LiveGroup live(context_, std::move(prepared.token), std::move(prepared.epoch), now);
+  LiveGroup live(context_, std::move(prepared.token), std::move(prepared.epoch), now,
+                 held == groups_.end() ? nullptr : &held->second.live);
   if (held != groups_.end()) groups_.erase(held);
   groups_.emplace(id, Group{.controller = std::move(prepared.controller),
                             .controller_address = controller,

@@ -1,5 +1,6 @@
 #include "agent/store/schema.h"
 
+#include <array>
 #include <string>
 
 #include "agent/store/store.h"
@@ -12,7 +13,8 @@ namespace {
 constexpr const char* kDurability =
     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;";
 
-constexpr const char* kTables = R"(
+// What each version added to the one before. A new file goes through all of them.
+constexpr const char* kVersion1 = R"(
 CREATE TABLE floors (
   group_id BLOB NOT NULL PRIMARY KEY CHECK (length(group_id) = 16),
   group_name TEXT NOT NULL,
@@ -55,6 +57,30 @@ CREATE TABLE kernel_records (
 ) STRICT, WITHOUT ROWID;
 )";
 
+constexpr const char* kVersion2 = R"(
+CREATE TABLE installed_groups (
+  network_namespace TEXT NOT NULL,
+  group_id BLOB NOT NULL CHECK (length(group_id) = 16),
+  group_name TEXT NOT NULL,
+  role INTEGER NOT NULL CHECK (role IN (1, 2)),
+  controller TEXT NOT NULL,
+  data_address TEXT NOT NULL,
+  data_port INTEGER NOT NULL,
+  control_address TEXT NOT NULL,
+  control_port INTEGER NOT NULL,
+  epoch_id BLOB NOT NULL CHECK (length(epoch_id) = 16),
+  tuple_token_version INTEGER NOT NULL,
+  tuple_term INTEGER NOT NULL,
+  tuple_rank INTEGER NOT NULL,
+  tuple_epoch INTEGER NOT NULL,
+  not_after INTEGER NOT NULL,
+  remove_on_stop INTEGER NOT NULL CHECK (remove_on_stop IN (0, 1)),
+  PRIMARY KEY (network_namespace, group_id)
+) STRICT, WITHOUT ROWID;
+)";
+
+constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2};
+
 Result<std::uint64_t> pragma_number(const Database& database, const char* sql) {
   Statement statement(database, kOpenFailed, sql);
   auto row = statement.step();
@@ -72,11 +98,14 @@ Result<void> check_sound(const Database& database) {
                                "): move it away, and this host joins its groups as a newcomer");
 }
 
-Result<void> make_tables(Database& database) {
+/// From version `from`, 0 being an empty file, to ours.
+Result<void> upgrade(Database& database, std::uint64_t from) {
   Transaction transaction(database, kOpenFailed);
   if (auto begun = transaction.begin(); !begun) return begun;
-  const std::string sql = kTables + ("PRAGMA application_id = " + std::to_string(kApplicationId)) +
-                          "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + ";";
+  std::string sql;
+  for (std::uint64_t version = from; version < kSchemaVersion; ++version) sql += kSteps[version];
+  sql += "PRAGMA application_id = " + std::to_string(kApplicationId) +
+         "; PRAGMA user_version = " + std::to_string(kSchemaVersion) + ";";
   if (auto made = database.run(kOpenFailed, sql.c_str()); !made) return made;
   return transaction.commit();
 }
@@ -92,7 +121,7 @@ Result<void> prepare(Database& database) {
   auto tables = pragma_number(database, "SELECT count(*) FROM sqlite_schema");
   if (!tables) return pass_on(tables);
 
-  if (*application == 0 && *version == 0 && *tables == 0) return make_tables(database);
+  if (*application == 0 && *version == 0 && *tables == 0) return upgrade(database, 0);
   if (*application != kApplicationId) {
     return fail(kOpenFailed,
                 database.path() + " is another program's database; set [store] path elsewhere");
@@ -102,7 +131,8 @@ Result<void> prepare(Database& database) {
                                  "schema " + std::to_string(*version) + ", this one knows " +
                                  std::to_string(kSchemaVersion) + "); install that version again");
   }
-  return check_sound(database);
+  if (auto sound = check_sound(database); !sound) return sound;
+  return *version < kSchemaVersion ? upgrade(database, *version) : Result<void>{};
 }
 
 }  // namespace gkmpd::store

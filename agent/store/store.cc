@@ -3,33 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/store/installed.h"
 #include "agent/store/lock.h"
+#include "agent/store/rows.h"
 #include "agent/store/schema.h"
 #include "agent/store/sqlite.h"
 
 namespace gkmpd::store {
 namespace {
-
-template <std::size_t N>
-bool read_array(const Statement& row, int column, ByteArray<N>& out) {
-  const Bytes octets = row.blob(column);
-  if (octets.size() != N) return false;
-  std::ranges::copy(octets, out.begin());
-  return true;
-}
-
-template <typename T>
-bool read_number(const Statement& row, int column, T& out) {
-  const std::uint64_t value = row.number(column);
-  out = static_cast<T>(value);
-  return out == value;
-}
-
-tl::unexpected<Error> damaged(const Database& database, const char* what) {
-  return fail(kReadFailed, database.path() + " holds " + what +
-                               " that cannot be: move it away, and this host joins its groups as a "
-                               "newcomer");
-}
 
 bool read_floor(const Statement& row, GroupId& group, Floor& floor) {
   floor.group_name = row.text(1);
@@ -124,10 +105,8 @@ class Store::Impl {
     }
   }
 
-  /// Runs `sql`, which takes the six fields of a record, for each record, all or none.
+  /// Runs `sql`, which takes the six fields of a record, for each record.
   Result<void> for_each_record(const char* sql, const std::vector<KernelRecord>& records) {
-    Transaction transaction(database_, kWriteFailed);
-    if (auto begun = transaction.begin(); !begun) return begun;
     for (const KernelRecord& record : records) {
       Statement write(database_, kWriteFailed, sql);
       write.bind(static_cast<std::uint64_t>(record.kind)).bind(record.group);
@@ -135,7 +114,7 @@ class Store::Impl {
       write.bind(record.spi_or_index).bind(record.reqid);
       if (auto written = write.run(); !written) return written;
     }
-    return transaction.commit();
+    return {};
   }
 
  private:
@@ -267,16 +246,31 @@ Result<std::vector<KernelRecord>> Store::kernel_records() {
   }
 }
 
-Result<void> Store::add_kernel_records(const std::vector<KernelRecord>& records) {
-  return impl_->for_each_record("INSERT OR IGNORE INTO kernel_records VALUES (?, ?, ?, ?, ?, ?)",
-                                records);
+Result<std::vector<InstalledGroup>> Store::installed_groups() {
+  return read_installed_groups(impl_->database());
+}
+
+Result<void> Store::record_install(const InstalledGroup& group,
+                                   const std::vector<KernelRecord>& records) {
+  Transaction transaction(impl_->database(), kWriteFailed);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  if (auto written = write_installed_group(impl_->database(), group); !written) return written;
+  auto written = impl_->for_each_record(
+      "INSERT OR IGNORE INTO kernel_records VALUES (?, ?, ?, ?, ?, ?)", records);
+  if (!written) return written;
+  return transaction.commit();
 }
 
 Result<void> Store::remove_kernel_records(const std::vector<KernelRecord>& records) {
-  return impl_->for_each_record(
+  Transaction transaction(impl_->database(), kWriteFailed);
+  if (auto begun = transaction.begin(); !begun) return begun;
+  auto removed = impl_->for_each_record(
       "DELETE FROM kernel_records WHERE kind = ? AND group_id = ? AND network_namespace = ?"
       " AND destination = ? AND spi_or_index = ? AND reqid = ?",
       records);
+  if (!removed) return removed;
+  if (auto dropped = drop_groups_without_records(impl_->database()); !dropped) return dropped;
+  return transaction.commit();
 }
 
 }  // namespace gkmpd::store

@@ -41,7 +41,27 @@ struct SaIntent {
   friend bool operator==(const SaIntent&, const SaIntent&) = default;
 };
 
-/// An SA or policy that we put into the kernel, so that the next start can take it out again.
+/// A group that we put into the kernel of one network namespace: what the next start has to know of
+/// it. Written with its records, gone with the last of them.
+struct InstalledGroup {
+  enum class Role : std::uint8_t { kController = 1, kMember = 2 };
+  std::string network_namespace;  // as in KernelRecord
+  GroupId group{};
+  std::string name;
+  Role role = Role::kMember;
+  std::string controller;       // host name
+  std::string data_address;     // text
+  std::uint16_t data_port = 0;  // 0: any
+  std::string control_address;  // text
+  std::uint16_t control_port = 0;
+  EpochId epoch_id{};
+  EpochTuple tuple;
+  WallTime not_after;
+  bool remove_on_stop = false;  // the token's word for an orderly stop
+  friend bool operator==(const InstalledGroup&, const InstalledGroup&) = default;
+};
+
+/// An SA or policy that we put into the kernel, so that a later start knows it as ours.
 struct KernelRecord {
   enum class Kind : std::uint8_t { kSa = 1, kPolicy = 2 };
   Kind kind = Kind::kSa;
@@ -85,8 +105,12 @@ class Store {
   [[nodiscard]] Result<void> burn(const SaIntent& intent);
 
   [[nodiscard]] Result<std::vector<KernelRecord>> kernel_records();
-  /// Written before the kernel is touched; adding one twice changes nothing.
-  [[nodiscard]] Result<void> add_kernel_records(const std::vector<KernelRecord>& records);
+  [[nodiscard]] Result<std::vector<InstalledGroup>> installed_groups();
+  /// Written before the kernel is touched, in one transaction: `group`, in the place of what stood
+  /// there for it, and `records`, of which those that are there already stay.
+  [[nodiscard]] Result<void> record_install(const InstalledGroup& group,
+                                            const std::vector<KernelRecord>& records);
+  /// With the last record of a group in its namespace the group goes too.
   [[nodiscard]] Result<void> remove_kernel_records(const std::vector<KernelRecord>& records);
 
  private:

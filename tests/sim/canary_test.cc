@@ -81,6 +81,41 @@ TEST(SimCanary, OneSpiForTwoEpochs) {
   EXPECT_TRUE(findings.has("spi-clash")) << findings.text();
 }
 
+/// Keyed, but its acknowledgement never comes through; it loses its kernel, and is keyed again.
+TEST(SimCanary, AKeyThatIsUsedForOutputTwice) {
+  for (const bool forgets : {false, true}) {
+    bool mute = true;
+    Tampering tampering;
+    tampering.forgets_used_keys = forgets;
+    tampering.transmit = [&mute](HostIndex host, protocol::Transmit& transmit) {
+      constexpr auto kAck = static_cast<std::uint8_t>(wire::MessageType::kKeyDownloadAck);
+      if (mute && host == 1 && transmit.octets[4] == kAck) transmit.octets.back() ^= 1;
+    };
+    Scene scene(kHosts, options_with(std::move(tampering)));
+    const GroupPlan plan = scene.plan();
+    scene.begin(plan);
+    ASSERT_TRUE(
+        scene.world.run_until([&] { return scene.world.holds_keys(1, plan); }, kSettleLimit));
+    mute = false;
+    scene.world.crash(1);
+    scene.world.start(1);
+    ASSERT_EQ(scene.world.run_until([&] { return scene.world.holds_keys(1, plan); }, kSettleLimit),
+              !forgets);
+    EXPECT_EQ(scene.world.findings().has("outbound-twice"), forgets)
+        << scene.world.findings().text();
+  }
+}
+
+TEST(SimCanary, AStandingGroupThatIsNotAdopted) {
+  Findings findings;
+  KeyRules keys(findings);
+  KernelRules kernels(findings, keys);
+  kernels.on_start({}, 0, {});
+  EXPECT_TRUE(findings.none());
+  kernels.on_start({}, 0, {protocol::GroupView{}});
+  EXPECT_TRUE(findings.has("not-adopted"));
+}
+
 TEST(SimCanary, OutboundFromAStrangeAddress) {
   const auto findings = run({.install = [](HostIndex, protocol::InstallGroup& install) {
     for (auto& sa : install.spec.senders) sa.source = Fleet::address(100);

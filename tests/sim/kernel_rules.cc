@@ -23,14 +23,38 @@ void KernelRules::on_install(MonoTime now, HostIndex host, const IpAddress& own_
   if (std::ranges::count(spec.senders, true, &xfrm::SenderSa::outbound) > 1) {
     findings_.add(now, host, "outbound", "two outbound SAs");
   }
-  Installed& installed = kernels_[host][install.group];
-  installed = {install.epoch_id, spec.destination, {}, spec.active_generation.has_value()};
   for (const xfrm::SenderSa& sa : spec.senders) {
     check_sa(now, host, own_address, install, *facts, sa);
-    installed.sas.push_back({sa.spi, sa.source, sa.outbound, to_bytes(sa.key.expose())});
+    if (sa.outbound && !has_outbound(host, install.group, sa) &&
+        !used_for_output_.insert({host, to_bytes(sa.key.expose())}).second) {
+      findings_.add(now, host, "outbound-twice", "SPI " + std::to_string(sa.spi));
+    }
   }
+  Installed& installed = kernels_[host][install.group];
+  installed = after(installed, install);
   check_activation(now, host, install, *facts);
   check_own_kernel(now, host);
+}
+
+/// What the kernel holds when it was given the spec: xfrm::plan, without its order.
+KernelRules::Installed KernelRules::after(const Installed& before,
+                                          const protocol::InstallGroup& install) {
+  const xfrm::GroupSpec& spec = install.spec;
+  Installed now{install.epoch_id, spec.destination, {}, spec.active_generation};
+  std::set<xfrm::Generation> wanted;
+  for (const xfrm::SenderSa& sa : spec.senders) {
+    now.sas.push_back({install.epoch_id, sa.spi, sa.source, sa.outbound, sa.generation,
+                       to_bytes(sa.key.expose())});
+    wanted.insert(sa.generation);
+  }
+  if (spec.earlier == xfrm::Earlier::kRemove) return now;
+  for (const Sa& sa : before.sas) {
+    if (!wanted.contains(sa.generation)) now.sas.push_back(sa);
+  }
+  const bool served = std::ranges::any_of(
+      now.sas, [&](const Sa& sa) { return sa.outbound && sa.generation == before.protects; });
+  if (!now.protects && served) now.protects = before.protects;
+  return now;
 }
 
 void KernelRules::check_sa(MonoTime now, HostIndex host, const IpAddress& own_address,
@@ -90,11 +114,37 @@ void KernelRules::on_crash(HostIndex host) {
   std::erase_if(first_install_, [&](const auto& entry) { return entry.first.first == host; });
 }
 
+void KernelRules::on_kill(HostIndex host) {
+  std::erase_if(first_install_, [&](const auto& entry) { return entry.first.first == host; });
+}
+
+void KernelRules::on_start(MonoTime now, HostIndex host,
+                           const std::vector<protocol::GroupView>& views) {
+  const auto kernel = kernels_.find(host);
+  const std::size_t standing = kernel == kernels_.end() ? 0 : kernel->second.size();
+  if (views.size() != standing) {
+    findings_.add(
+        now, host, "not-adopted",
+        std::to_string(views.size()) + " groups are shown, " + std::to_string(standing) + " stand");
+    return;
+  }
+  for (const protocol::GroupView& view : views) {
+    const auto there = kernel->second.find(view.id);
+    if (there == kernel->second.end() || view.epoch_id != there->second.epoch ||
+        view.data_address != there->second.destination ||
+        view.sending != there->second.protects.has_value() ||
+        view.state != protocol::GroupState::kAdopted) {
+      findings_.add(now, host, "not-adopted", view.name + " is shown otherwise than it stands");
+    }
+  }
+}
+
 void KernelRules::at_end(MonoTime now) {
   for (const auto& [host, groups] : kernels_) {
     for (const auto& [group, installed] : groups) {
       for (const Sa& sent : installed.sas) {
-        if (!sent.outbound) continue;
+        // What is kept of an epoch before need not be heard by who came later.
+        if (!sent.outbound || sent.epoch != installed.epoch) continue;
         for (const auto& [other, other_groups] : kernels_) {
           const auto there = other_groups.find(group);
           if (other == host || there == other_groups.end() ||
@@ -121,6 +171,17 @@ std::vector<Bytes> KernelRules::esp_keys() const {
   return keys;
 }
 
+bool KernelRules::has_outbound(HostIndex host, const GroupId& group,
+                               const xfrm::SenderSa& sa) const {
+  const auto kernel = kernels_.find(host);
+  if (kernel == kernels_.end()) return false;
+  const auto installed = kernel->second.find(group);
+  return installed != kernel->second.end() &&
+         std::ranges::any_of(installed->second.sas, [&](const Sa& held) {
+           return held.outbound && held.spi == sa.spi && equal(held.key, sa.key.expose());
+         });
+}
+
 std::size_t KernelRules::sa_count(HostIndex host, const GroupId& group) const {
   const auto kernel = kernels_.find(host);
   if (kernel == kernels_.end()) return 0;
@@ -132,7 +193,7 @@ bool KernelRules::protects(HostIndex host, const GroupId& group) const {
   const auto kernel = kernels_.find(host);
   if (kernel == kernels_.end()) return false;
   const auto installed = kernel->second.find(group);
-  return installed != kernel->second.end() && installed->second.protects;
+  return installed != kernel->second.end() && installed->second.protects.has_value();
 }
 
 }  // namespace gkmpd::sim

@@ -12,6 +12,8 @@ namespace gkmpd::sim {
 /// sender-keys-differ: an SPI has one source and one key at every host.
 /// outbound: only a listed sender has an outbound SA, one, from its own address; or, where the
 /// senders share one, from any.
+/// outbound-twice: a host installs a key for output once, whatever becomes of its agent or itself.
+/// not-adopted: a host that starts again shows what stands in its kernel, and leaves it alone.
 /// early-protect: outbound traffic starts after the activation delay, over an SA that exists.
 /// sa-form: key size, lifetime and destination are what the group says.
 /// receiver-lacks-sender: (at the end) a keyed host has the inbound SA of each keyed sender.
@@ -24,26 +26,35 @@ class KernelRules {
                   const protocol::InstallGroup& install, const protocol::Endpoint& endpoint);
   /// The host has stopped, and its SAs are removed.
   void on_crash(HostIndex host);
+  /// Only its agent has.
+  void on_kill(HostIndex host);
+  /// The agent has started again and shows `views`.
+  void on_start(MonoTime now, HostIndex host, const std::vector<protocol::GroupView>& views);
   void at_end(MonoTime now);
 
   /// ESP keys seen so far.
   [[nodiscard]] std::vector<Bytes> esp_keys() const;
+  /// True if just this SA stands there.
+  [[nodiscard]] bool has_outbound(HostIndex host, const GroupId& group,
+                                  const xfrm::SenderSa& sa) const;
   /// SAs that stand at a host for a group.
   [[nodiscard]] std::size_t sa_count(HostIndex host, const GroupId& group) const;
   [[nodiscard]] bool protects(HostIndex host, const GroupId& group) const;
 
  private:
   struct Sa {
+    EpochId epoch{};
     std::uint32_t spi = 0;
     IpAddress source;
     bool outbound = false;
+    xfrm::Generation generation = 0;
     Bytes key;
   };
   struct Installed {
     EpochId epoch{};
     IpAddress destination;
     std::vector<Sa> sas;
-    bool protects = false;
+    std::optional<xfrm::Generation> protects;  // under which outbound SA
   };
   struct SpiUse {
     EpochId epoch{};
@@ -57,12 +68,15 @@ class KernelRules {
   void check_activation(MonoTime now, HostIndex host, const protocol::InstallGroup& install,
                         const GroupFacts& facts);
   void check_own_kernel(MonoTime now, HostIndex host);
+  [[nodiscard]] static Installed after(const Installed& before,
+                                       const protocol::InstallGroup& install);
 
   Findings& findings_;
   const KeyRules& keys_;
   std::map<HostIndex, std::map<GroupId, Installed>> kernels_;
   std::map<std::pair<IpAddress, std::uint32_t>, SpiUse> spis_;
   std::map<std::pair<HostIndex, EpochId>, MonoTime> first_install_;
+  std::set<std::pair<HostIndex, Bytes>> used_for_output_;  // keys
 };
 
 }  // namespace gkmpd::sim

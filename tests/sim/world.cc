@@ -12,6 +12,7 @@ namespace {
 constexpr ErrorKind kStoreBroken{"sim.store-broken"};
 constexpr ErrorKind kFloorLowered{"sim.floor-lowered"};
 constexpr ErrorKind kKernelBroken{"sim.kernel-broken"};
+constexpr ErrorKind kOutboundBurnt{"sim.outbound-burnt"};
 
 /// How often what is dear is looked at.
 constexpr milliseconds kSweepInterval{500};
@@ -41,8 +42,10 @@ struct World::Host {
   std::unique_ptr<crypto::SeededRandom> random;
   std::optional<protocol::Endpoint> endpoint;
   std::set<std::pair<SocketAddress, GroupId>> joined;
-  std::map<GroupId, EpochId> installed;  // what the kernel took
-  std::map<GroupId, EpochId> active;     // seen active with this epoch
+  std::set<std::pair<EpochId, std::uint32_t>> burnt;   // SPIs installed for output, ever
+  std::map<GroupId, protocol::AdoptedGroup> recorded;  // what the next start adopts
+  std::map<GroupId, EpochId> installed;                // what the kernel took
+  std::map<GroupId, EpochId> active;                   // seen active with this epoch
   MonoTime store_free_at{};
   unsigned store_failure_permille = 0;
   unsigned kernel_failure_permille = 0;
@@ -89,8 +92,13 @@ void World::start(HostIndex index) {
                                   .port = host.setup.address.port,
                                   .hosts = host.setup.hosts};
   if (host.setup.second_address) config.addresses.push_back(*host.setup.second_address);
+  std::vector<protocol::AdoptedGroup> adopted;
+  for (const auto& [id, group] : host.recorded) {
+    adopted.push_back(group);
+    adopted.back().sending = kernels_.protects(index, id);
+  }
   auto endpoint =
-      protocol::Endpoint::make(std::move(config), host.disk, *host.random, now_at(host));
+      protocol::Endpoint::make(std::move(config), host.disk, *host.random, now_at(host), adopted);
   if (!endpoint) {
     std::fprintf(stderr, "sim: host %zu does not start: %s\n", index,
                  endpoint.error().text().c_str());
@@ -101,20 +109,33 @@ void World::start(HostIndex index) {
     network_.attach(index, host.setup.address_of(family));
   }
   for (const auto& [group, floor] : host.disk) keys_.on_saved(index, group, floor);
+  kernels_.on_start(now_, index, host.endpoint->groups());
   note(index, "start", {});
+  arm_timer(index);
 }
 
 void World::crash(HostIndex index) {
+  end_agent(index);
+  hosts_[index]->installed.clear();
+  hosts_[index]->recorded.clear();
+  kernels_.on_crash(index);
+  note(index, "crash", {});
+}
+
+void World::kill(HostIndex index) {
+  end_agent(index);
+  kernels_.on_kill(index);
+  note(index, "kill", {});
+}
+
+void World::end_agent(HostIndex index) {
   Host& host = *hosts_[index];
   ++host.incarnation;
   host.endpoint.reset();
   host.joined.clear();
-  host.installed.clear();
   host.active.clear();
   host.timer_at.reset();
   network_.leave_all(index);
-  kernels_.on_crash(index);
-  note(index, "crash", {});
 }
 
 bool World::is_up(HostIndex host) const { return hosts_[host]->endpoint.has_value(); }
@@ -303,26 +324,51 @@ void World::take(HostIndex index, protocol::InstallGroup install) {
   Host& host = *hosts_[index];
   ++host.effects.installs;
   if (options_.tampering.install) options_.tampering.install(index, install);
+  const bool all = options_.tampering.forgets_used_keys || burn(index, install);
   kernels_.on_install(now_, index, host.setup.address_of(install.spec.destination.family).ip,
                       install, *host.endpoint);
+  host.recorded[install.group] = {.id = install.group,
+                                  .name = install.spec.group_name,
+                                  .data_address = install.spec.destination,
+                                  .data_port = install.spec.port,
+                                  .epoch_id = install.epoch_id,
+                                  .memo = install.memo,
+                                  .missing = {}};
   note_spec(index, install);
 
   const bool fails = chance_.chance(host.kernel_failure_permille);
   const unsigned incarnation = host.incarnation;
-  schedule(now_ + up_to(options_.kernel_delay), [this, index, incarnation, fails, id = install.id,
-                                                 group = install.group, epoch = install.epoch_id] {
-    Host& there = *hosts_[index];
-    if (there.incarnation != incarnation) return;
-    Result<void> outcome;
-    if (fails) {
-      outcome = fail(kKernelBroken);
-    } else {
-      there.installed[group] = epoch;
-    }
-    there.endpoint->handle_installed(now_at(there), id, outcome);
-    note(index, "installed", {});
-    after_input(index);
-  });
+  schedule(now_ + up_to(options_.kernel_delay),
+           [this, index, incarnation, fails, all, id = install.id, group = install.group,
+            epoch = install.epoch_id] {
+             Host& there = *hosts_[index];
+             if (there.incarnation != incarnation) return;
+             Result<void> outcome;
+             if (fails) {
+               outcome = fail(kKernelBroken);
+             } else {
+               there.installed[group] = epoch;
+               if (!all) outcome = fail(kOutboundBurnt);
+             }
+             there.endpoint->handle_installed(now_at(there), id, outcome);
+             note(index, "installed", {});
+             after_input(index);
+           });
+}
+
+/// As the daemon's installer does: a key is used for output once, and one that stands is not added.
+/// False if an outbound SA had to be left out.
+bool World::burn(HostIndex index, protocol::InstallGroup& install) {
+  auto& burnt = hosts_[index]->burnt;
+  const auto is_spent = [&](const xfrm::SenderSa& sa) {
+    return sa.outbound && !kernels_.has_outbound(index, install.group, sa) &&
+           !burnt.insert({install.epoch_id, sa.spi}).second;
+  };
+  const auto spent = std::ranges::find_if(install.spec.senders, is_spent);
+  if (spent == install.spec.senders.end()) return true;
+  install.spec.senders.erase(spent);
+  install.spec.active_generation.reset();
+  return false;
 }
 
 void World::take(HostIndex index, const protocol::JoinControl& join) {

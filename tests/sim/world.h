@@ -54,6 +54,8 @@ struct Tampering {
   std::function<void(HostIndex, protocol::Transmit&)> transmit = {};
   std::function<void(HostIndex, protocol::InstallGroup&)> install = {};
   std::function<void(HostIndex, protocol::SaveFloor&)> save = {};
+  /// The hosts forget which keys they have used for output.
+  bool forgets_used_keys = false;
 };
 
 struct WorldOptions {
@@ -79,6 +81,8 @@ class World {
   HostIndex add(const HostSetup& setup);
   /// Stops a host: what it had in memory and in the kernel is gone, what was written stays.
   void crash(HostIndex host);
+  /// Ends a host's agent: the kernel goes on, and the next start adopts what stands in it.
+  void kill(HostIndex host);
   void start(HostIndex host);
   [[nodiscard]] bool is_up(HostIndex host) const;
 
@@ -159,7 +163,9 @@ class World {
   void arm_timer(HostIndex host);
   void take(HostIndex host, protocol::SaveFloor save);
   void write(HostIndex host, const protocol::SaveFloor& save);
+  void end_agent(HostIndex host);
   void take(HostIndex host, protocol::InstallGroup install);
+  [[nodiscard]] bool burn(HostIndex host, protocol::InstallGroup& install);
   void take(HostIndex host, const protocol::JoinControl& join);
   void take(HostIndex host, const protocol::LeaveControl& leave);
   void take(HostIndex host, const protocol::Report& report);

@@ -52,7 +52,7 @@ void TestNet::restart(TestNode& node) {
                               .addresses = {node.address.ip},
                               .port = node.address.port,
                               .hosts = {}},
-                             node.disk, node.random, now_);
+                             node.disk, node.random, now_, node.adopted);
   if (!made) {
     std::cerr << "endpoint of " << node.name << ": " << made.error().text() << "\n";
     std::abort();
@@ -81,6 +81,7 @@ void TestNet::drain(TestNode& node) {
       node.endpoint->handle_saved(now_, save->id, node.save_outcome);
     } else if (auto* install = std::get_if<protocol::InstallGroup>(&*event)) {
       if (node.install_outcome) node.kernel = std::move(install->spec);
+      node.memo = install->memo;
       node.endpoint->handle_installed(now_, install->id, node.install_outcome);
     } else if (auto* join = std::get_if<protocol::JoinControl>(&*event)) {
       node.joined.push_back(join->control_multicast);

@@ -21,7 +21,9 @@ struct TestNode {
   crypto::SeededRandom random;
   std::optional<protocol::Endpoint> endpoint;
   std::map<GroupId, protocol::GroupFloor> disk;
-  std::optional<xfrm::GroupSpec> kernel;  // the last spec installed
+  std::vector<protocol::AdoptedGroup> adopted;  // what its next start is given
+  std::optional<xfrm::GroupSpec> kernel;        // the last spec installed
+  protocol::GroupMemo memo;                     // what came with it
   std::vector<SocketAddress> joined;
   std::vector<protocol::Report> reports;
   identity::LocalLimits limits;

@@ -56,4 +56,22 @@ inline Floor floor_at(std::uint32_t token_version, EpochTuple tuple,
   return floor;
 }
 
+inline InstalledGroup installed(std::uint8_t number, const std::string& place = "4026531840/boot") {
+  InstalledGroup value;
+  value.network_namespace = place;
+  value.group = group(number);
+  value.name = "demo";
+  value.role = InstalledGroup::Role::kController;
+  value.controller = "a";
+  value.data_address = "239.1.1.1";
+  value.data_port = 5000;
+  value.control_address = "239.1.1.2";
+  value.control_port = 8480;
+  value.epoch_id.fill(number);
+  value.tuple = {1, 2, 14, 0xffffffff};
+  value.not_after = from_unix(1800000000);
+  value.remove_on_stop = true;
+  return value;
+}
+
 }  // namespace gkmpd::store

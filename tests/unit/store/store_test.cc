@@ -90,7 +90,8 @@ TEST(Store, EverythingIsThereAfterReopening) {
     ASSERT_EQ(store.slot_of(group(1), kMaxSlot), 0);
     ASSERT_EQ(store.slot_of(group(2), kMaxSlot), 1);
     ASSERT_TRUE(store.burn(intent(1, 0x0a000001)));
-    ASSERT_TRUE(store.add_kernel_records({record(KernelRecord::Kind::kSa, 0xffffffff, 3)}));
+    ASSERT_TRUE(
+        store.record_install(installed(1), {record(KernelRecord::Kind::kSa, 0xffffffff, 3)}));
   }
   Store store = open_or_die(scratch.path());
   EXPECT_EQ(store.floors(), (std::map<GroupId, Floor>{{group(1), floor}}));
@@ -100,6 +101,7 @@ TEST(Store, EverythingIsThereAfterReopening) {
   EXPECT_EQ(store.burn(intent(1, 0x0a000001)).error().kind, kIntentTaken);
   EXPECT_EQ(store.kernel_records(),
             std::vector<KernelRecord>{record(KernelRecord::Kind::kSa, 0xffffffff, 3)});
+  EXPECT_EQ(store.installed_groups(), std::vector<InstalledGroup>{installed(1)});
 }
 
 TEST(Store, AnEmptyOneHoldsNothing) {
@@ -109,6 +111,7 @@ TEST(Store, AnEmptyOneHoldsNothing) {
   EXPECT_EQ(store.crl(digest(1)), std::nullopt);
   EXPECT_EQ(store.time_floor(), std::nullopt);
   EXPECT_TRUE(store.kernel_records()->empty());
+  EXPECT_TRUE(store.installed_groups()->empty());
 }
 
 class FloorTest : public testing::Test {
@@ -220,11 +223,46 @@ TEST(StoreRecords, AreASet) {
   Store store = open_or_die(scratch.path());
   const KernelRecord sa = record(KernelRecord::Kind::kSa, 0x0a000001, 0x47000002);
   const KernelRecord guard = record(KernelRecord::Kind::kPolicy, 9, 0);
-  ASSERT_TRUE(store.add_kernel_records({sa, guard}));
-  ASSERT_TRUE(store.add_kernel_records({guard, sa}));
+  ASSERT_TRUE(store.record_install(installed(1), {sa, guard}));
+  ASSERT_TRUE(store.record_install(installed(1), {guard, sa}));
   EXPECT_THAT(*store.kernel_records(), UnorderedElementsAre(sa, guard));
   ASSERT_TRUE(store.remove_kernel_records({guard, record(KernelRecord::Kind::kPolicy, 10, 0)}));
   EXPECT_THAT(*store.kernel_records(), UnorderedElementsAre(sa));
+}
+
+TEST(StoreInstalled, AGroupIsThereAsLongAsOneOfItsRecords) {
+  const Scratch scratch;
+  Store store = open_or_die(scratch.path());
+  const KernelRecord sa = record(KernelRecord::Kind::kSa, 0x0a000001, 0x47000002);
+  const KernelRecord guard = record(KernelRecord::Kind::kPolicy, 9, 0);
+  ASSERT_TRUE(store.record_install(installed(1), {sa, guard}));
+  ASSERT_TRUE(store.remove_kernel_records({sa}));
+  EXPECT_EQ(store.installed_groups(), std::vector<InstalledGroup>{installed(1)});
+  ASSERT_TRUE(store.remove_kernel_records({guard}));
+  EXPECT_TRUE(store.installed_groups()->empty());
+}
+
+TEST(StoreInstalled, ALaterInstallTakesThePlaceOfTheEarlierInItsNamespaceOnly) {
+  const Scratch scratch;
+  Store store = open_or_die(scratch.path());
+  KernelRecord elsewhere = record(KernelRecord::Kind::kPolicy, 9, 0);
+  elsewhere.network_namespace = "4026531999/boot";
+  const InstalledGroup there = installed(1, elsewhere.network_namespace);
+  ASSERT_TRUE(store.record_install(there, {elsewhere}));
+  ASSERT_TRUE(store.record_install(installed(1), {record(KernelRecord::Kind::kPolicy, 9, 0)}));
+  InstalledGroup later = installed(1);
+  later.role = InstalledGroup::Role::kMember;
+  later.controller = "b";
+  later.data_port = 0;
+  later.tuple = {2, 1, 0, 1};
+  later.remove_on_stop = false;
+  ASSERT_TRUE(store.record_install(later, {record(KernelRecord::Kind::kPolicy, 17, 0)}));
+  EXPECT_THAT(*store.installed_groups(), UnorderedElementsAre(there, later));
+  EXPECT_EQ(store.kernel_records()->size(), 3U);
+
+  ASSERT_TRUE(store.remove_kernel_records(
+      {record(KernelRecord::Kind::kPolicy, 9, 0), record(KernelRecord::Kind::kPolicy, 17, 0)}));
+  EXPECT_THAT(*store.installed_groups(), UnorderedElementsAre(there));
 }
 
 }  // namespace

@@ -55,7 +55,18 @@ std::vector<std::string> tell(const std::vector<Stage>& stages) {
 
 std::vector<std::string> plan_between(const KernelState& installed, const GroupSpec& wanted) {
   EXPECT_TRUE(check(wanted));
-  return tell(plan(installed, wanted_state(wanted)));
+  return tell(plan(installed, wanted_state(wanted), wanted.earlier));
+}
+
+/// Generation 2 of the demo group, before its activation, over whatever stands.
+GroupSpec second_epoch() {
+  GroupSpec next = demo_group();
+  next.senders.clear();
+  next.senders.push_back(sender(0x0a010001, "10.9.0.1", true, 2));
+  next.senders.push_back(sender(0x0a010002, "10.9.0.2", false, 2));
+  next.active_generation.reset();
+  next.earlier = Earlier::kKeep;
+  return next;
 }
 
 TEST(Plan, FromNothing) {
@@ -103,6 +114,43 @@ TEST(Plan, RolloverInOneStepIsStillInOrder) {
   next.active_generation = 2;
   EXPECT_THAT(plan_between(wanted_state(demo_group()), next),
               ElementsAre("+sa 65538", "+sa 65537", "=protect 2", "-sa 2, -sa 1"));
+}
+
+TEST(Plan, AnEarlierEpochOfUnknownKeysServesUntilTheSwitchAndIsHeardUntilTheEnd) {
+  KernelState kernel = wanted_state(demo_group());
+  GroupSpec next = second_epoch();
+  EXPECT_THAT(plan_between(kernel, next), ElementsAre("+sa 65538", "+sa 65537"));
+  for (SaState& sa : wanted_state(next).sas) kernel.sas.push_back(std::move(sa));
+  EXPECT_THAT(plan_between(kernel, next), IsEmpty());
+
+  next.active_generation = 2;
+  EXPECT_THAT(plan_between(kernel, next), ElementsAre("=protect 2"));
+  kernel.policies = wanted_state(next).policies;
+  EXPECT_THAT(plan_between(kernel, next), IsEmpty());
+
+  next.earlier = Earlier::kRemove;
+  EXPECT_THAT(plan_between(kernel, next), ElementsAre("-sa 2, -sa 1"));
+}
+
+TEST(Plan, TheSameEpochOverItselfTouchesNothingBeforeItsActivationAgain) {
+  GroupSpec again = demo_group();
+  again.active_generation.reset();
+  again.earlier = Earlier::kKeep;
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), again), IsEmpty());
+  again.earlier = Earlier::kRemove;
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), again), ElementsAre("-protect"));
+}
+
+TEST(Plan, ProtectionIsNotKeptForAnOutboundSaThatGoes) {
+  GroupSpec without = demo_group();
+  without.senders.erase(without.senders.begin());
+  without.active_generation.reset();
+  without.earlier = Earlier::kKeep;
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), without), ElementsAre("-protect", "-sa 1"));
+  KernelState lost = wanted_state(demo_group());
+  lost.sas.pop_back();
+  EXPECT_THAT(plan_between(lost, second_epoch()),
+              ElementsAre("-protect", "+sa 65538", "+sa 65537"));
 }
 
 TEST(Plan, ALostOutboundSaWithdrawsTheProtectPolicyUntilItIsBack) {

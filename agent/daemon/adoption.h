@@ -1,0 +1,34 @@
+// Groups that outlive the agent: how they are recorded, and what of them still stands.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "agent/daemon/kernel_place.h"
+#include "agent/protocol/endpoint.h"
+#include "agent/store/store.h"
+#include "xfrm/state.h"
+
+namespace gkmpd::daemon {
+
+[[nodiscard]] store::InstalledGroup to_row(const protocol::InstallGroup& install,
+                                           const KernelPlace& place);
+/// Nothing if the row does not hold addresses.
+[[nodiscard]] std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& row);
+
+/// What came of comparing a group's record with the kernel.
+struct Inspection {
+  bool stands = false;   // something of it does
+  bool sending = false;  // a protect policy and the SA that it names do
+  /// What is not there and should be, for people; empty if nothing. SAs end by themselves with the
+  /// epoch: after that only guard and inbound policy count.
+  std::string missing;
+  /// Records of SAs that have ended for good: of the epoch, if it is over, and of those before it.
+  std::vector<xfrm::ObjectId> ended;
+};
+[[nodiscard]] Inspection inspect(const store::InstalledGroup& row,
+                                 const std::vector<xfrm::ObjectId>& record,
+                                 const xfrm::KernelState& kernel, WallTime now);
+
+}  // namespace gkmpd::daemon

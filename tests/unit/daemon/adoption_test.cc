@@ -1,0 +1,141 @@
+// From an install to its row in the store and back, and what of a group is found standing.
+#include "agent/daemon/adoption.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace gkmpd::daemon {
+namespace {
+
+const KernelPlace kPlace{"4026531840", "boot"};
+constexpr xfrm::GroupSlot kSlot = 3;
+constexpr xfrm::Generation kGeneration = 9;
+const WallTime kNow = from_unix(1'800'000'000);
+
+protocol::InstallGroup install() {
+  protocol::InstallGroup value;
+  value.group = {1, 2, 3};
+  value.epoch_id = {4, 5, 6};
+  value.spec.group_name = "demo";
+  value.spec.slot = kSlot;
+  value.spec.destination = *IpAddress::parse("239.1.1.1");
+  value.spec.port = 5000;
+  value.spec.own_source = *IpAddress::parse("10.9.0.1");
+  value.spec.active_generation = kGeneration;
+  for (const std::uint32_t spi : {0x0a090001U, 0x0a090002U}) {
+    xfrm::SenderSa sa;
+    sa.spi = spi;
+    sa.source = *IpAddress::parse(spi % 2 == 1 ? "10.9.0.1" : "10.9.0.2");
+    sa.outbound = spi % 2 == 1;
+    sa.generation = kGeneration;
+    sa.key = Secret(20);
+    sa.hard_lifetime_s = 60;
+    value.spec.senders.push_back(std::move(sa));
+  }
+  value.memo = {.role = protocol::GroupRole::kController,
+                .controller = "a",
+                .control_multicast = {*IpAddress::parse("239.1.1.2"), 8480},
+                .tuple = {7, 1, 0, kGeneration},
+                .not_after = kNow + seconds(60),
+                .on_stop = identity::StopPolicy::kRemove};
+  return value;
+}
+
+TEST(Adoption, WhatWasInstalledComesBackFromItsRow) {
+  for (const auto role : {protocol::GroupRole::kController, protocol::GroupRole::kMember}) {
+    for (const auto on_stop : {identity::StopPolicy::kKeep, identity::StopPolicy::kRemove}) {
+      auto wanted = install();
+      wanted.memo.role = role;
+      wanted.memo.on_stop = on_stop;
+      const auto row = to_row(wanted, kPlace);
+      EXPECT_EQ(row.network_namespace, kPlace.text());
+      const auto group = to_adopted(row);
+      ASSERT_TRUE(group);
+      EXPECT_EQ(group->id, wanted.group);
+      EXPECT_EQ(group->name, "demo");
+      EXPECT_EQ(group->data_address, wanted.spec.destination);
+      EXPECT_EQ(group->data_port, 5000);
+      EXPECT_EQ(group->epoch_id, wanted.epoch_id);
+      EXPECT_EQ(group->memo, wanted.memo);
+    }
+  }
+}
+
+TEST(Adoption, ARowWithoutAddressesIsNoGroup) {
+  auto row = to_row(install(), kPlace);
+  row.control_address = "somewhere";
+  EXPECT_FALSE(to_adopted(row));
+}
+
+class Inspected : public testing::Test {
+ protected:
+  [[nodiscard]] Inspection look(WallTime now = kNow) const {
+    return inspect(to_row(wanted_, kPlace), record_, kernel_, now);
+  }
+  void lose_policy(xfrm::PolicyKind kind) {
+    std::erase_if(kernel_.policies, [&](const auto& policy) { return policy.kind == kind; });
+  }
+
+  protocol::InstallGroup wanted_ = install();
+  std::vector<xfrm::ObjectId> record_ = xfrm::objects_of(wanted_.spec);
+  xfrm::KernelState kernel_ = xfrm::wanted_state(wanted_.spec);
+};
+
+TEST_F(Inspected, AllThere) {
+  const auto found = look();
+  EXPECT_TRUE(found.stands);
+  EXPECT_TRUE(found.sending);
+  EXPECT_EQ(found.missing, "");
+  EXPECT_TRUE(found.ended.empty());
+}
+
+TEST_F(Inspected, NothingThere) {
+  kernel_ = {};
+  EXPECT_FALSE(look().stands);
+}
+
+TEST_F(Inspected, WhatIsLostIsNamed) {
+  lose_policy(xfrm::PolicyKind::kGuard);
+  EXPECT_EQ(look().missing, "not in the kernel: the guard policy");
+  lose_policy(xfrm::PolicyKind::kIn);
+  std::erase_if(kernel_.sas, [](const auto& sa) { return !sa.outbound(); });
+  EXPECT_EQ(look().missing, "not in the kernel: the guard policy, the inbound policy, 1 of 2 SAs");
+  EXPECT_TRUE(look().sending);
+}
+
+TEST_F(Inspected, SendingTakesPolicyAndSa) {
+  const auto sas = std::exchange(kernel_.sas, {});
+  EXPECT_FALSE(look().sending);
+  kernel_.sas.push_back(sas[0].clone());
+  EXPECT_FALSE(look().sending) << "the inbound one";
+  kernel_.sas.push_back(sas[1].clone());
+  EXPECT_TRUE(look().sending);
+  lose_policy(xfrm::PolicyKind::kProtect);
+  EXPECT_FALSE(look().sending);
+  EXPECT_EQ(look().missing, "not in the kernel: the protect policy");
+}
+
+TEST_F(Inspected, AfterTheEndOnlyGuardAndInboundPolicyCount) {
+  kernel_.sas.clear();
+  lose_policy(xfrm::PolicyKind::kProtect);
+  const auto found = look(kNow + seconds(60));
+  EXPECT_TRUE(found.stands);
+  EXPECT_EQ(found.missing, "");
+  EXPECT_EQ(found.ended.size(), 2U);
+  lose_policy(xfrm::PolicyKind::kIn);
+  EXPECT_EQ(look(kNow + seconds(60)).missing, "not in the kernel: the inbound policy");
+}
+
+TEST_F(Inspected, SasOfTheEpochBeforeMayHaveEnded) {
+  const xfrm::ObjectId earlier{xfrm::ObjectKind::kSa, wanted_.spec.destination, 0x0a080001,
+                               xfrm::reqid(kSlot, kGeneration - 1, xfrm::SaDirection::kIn)};
+  record_.push_back(earlier);
+  const auto found = look();
+  EXPECT_EQ(found.missing, "");
+  EXPECT_EQ(found.ended, std::vector{earlier});
+}
+
+}  // namespace
+}  // namespace gkmpd::daemon

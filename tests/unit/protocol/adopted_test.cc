@@ -1,0 +1,191 @@
+// What an earlier run left at work: shown, left alone, ended by time, and superseded by new keys.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "agent/protocol/errors.h"
+#include "tests/unit/protocol/hosts.h"
+
+namespace gkmpd::test {
+namespace {
+
+using protocol::AdoptedGroup;
+using protocol::GroupRole;
+using protocol::GroupState;
+using xfrm::Earlier;
+
+/// Hosts a and b, both senders, keyed; then what b, or a, would find after a restart.
+class Adopted : public testing::Test {
+ protected:
+  void SetUp() override {
+    net_.add_controller("a");
+    net_.add("b");
+    options_.senders = {"a", "b"};
+    options_.rekey_interval_s = 120;
+    options_.token_grace_s = 60;
+    group_ = net_.group(options_);
+    ASSERT_TRUE(net_.create("a", group_));
+    net_.pass(seconds(10));
+  }
+
+  /// The host's agent ends and starts again.
+  void restart(const std::string& name) {
+    TestNode& node = net_.node(name);
+    const auto view = *node.endpoint->group("demo");
+    node.adopted = {{.id = view.id,
+                     .name = view.name,
+                     .data_address = view.data_address,
+                     .data_port = view.data_port,
+                     .epoch_id = *view.epoch_id,
+                     .memo = node.memo,
+                     .sending = view.sending,
+                     .missing = {}}};
+    net_.restart(node);
+    node.reports.clear();
+  }
+
+  protocol::GroupView view(const std::string& name) {
+    return net_.node(name).endpoint->group("demo").value_or(protocol::GroupView{});
+  }
+
+  TestNet net_;
+  PolicyOptions options_;
+  TestGroup group_;
+};
+
+TEST_F(Adopted, InstallsTellWhatTheNextStartHasToKnow) {
+  const auto live = view("b");
+  for (const char* name : {"a", "b"}) {
+    const protocol::GroupMemo& memo = net_.node(name).memo;
+    EXPECT_EQ(memo.role, *name == 'a' ? GroupRole::kController : GroupRole::kMember);
+    EXPECT_EQ(memo.controller, "a");
+    EXPECT_EQ(memo.control_multicast, live.control_multicast);
+    EXPECT_EQ(memo.tuple, live.tuple);
+    EXPECT_EQ(memo.not_after, live.not_after);
+    EXPECT_EQ(memo.on_stop, identity::StopPolicy::kKeep);
+  }
+}
+
+TEST_F(Adopted, IsShownAsItWasAndNothingIsDone) {
+  const auto live = view("a");
+  restart("a");
+  const auto shown = view("a");
+  EXPECT_EQ(shown.state, GroupState::kAdopted);
+  EXPECT_EQ(to_text(shown.state), "adopted");
+  EXPECT_EQ(shown.role, GroupRole::kController);
+  EXPECT_EQ(shown.controller, "a");
+  EXPECT_EQ(shown.id, live.id);
+  EXPECT_EQ(shown.tuple, live.tuple);
+  EXPECT_EQ(shown.epoch_id, live.epoch_id);
+  EXPECT_EQ(shown.not_after, live.not_after);
+  EXPECT_EQ(shown.data_address, live.data_address);
+  EXPECT_EQ(shown.data_port, live.data_port);
+  EXPECT_EQ(shown.control_multicast, live.control_multicast);
+  EXPECT_TRUE(shown.sending);
+  EXPECT_TRUE(shown.installed);
+  net_.pass(seconds(60));
+  EXPECT_FALSE(net_.node("a").kernel) << "no install was asked for";
+  EXPECT_TRUE(net_.node("a").joined.empty());
+  EXPECT_TRUE(net_.node("a").reports.empty());
+  EXPECT_FALSE(net_.node("a").endpoint->held_keys(group_.id));
+}
+
+TEST_F(Adopted, WhatDoesNotStandIsShown) {
+  restart("b");
+  net_.node("b").adopted[0].missing = "not in the kernel: the guard policy";
+  net_.restart(net_.node("b"));
+  EXPECT_FALSE(view("b").installed);
+  EXPECT_EQ(view("b").install_error, "not in the kernel: the guard policy");
+}
+
+TEST_F(Adopted, EndsWithItsEpoch) {
+  restart("b");
+  const auto left = view("b").not_after - net_.now().wall;
+  net_.pass(left - seconds(1));
+  EXPECT_EQ(view("b").state, GroupState::kAdopted);
+  net_.pass(seconds(2));
+  EXPECT_EQ(view("b").state, GroupState::kExpired);
+  EXPECT_FALSE(view("b").sending);
+  net_.pass(seconds(60));
+  EXPECT_EQ(std::ranges::count(net_.node("b").reports, "epoch-expired", &protocol::Report::what),
+            1);
+  EXPECT_FALSE(net_.node("b").kernel) << "guard and inbound policy stay as they are";
+
+  restart("b");
+  net_.settle();
+  net_.pass(seconds(1));
+  EXPECT_EQ(view("b").state, GroupState::kExpired) << "one that had ended before the start";
+  EXPECT_TRUE(net_.node("b").reported("epoch-expired"));
+}
+
+TEST_F(Adopted, NewKeysTakeOverWithoutAMomentWithoutAny) {
+  const auto before = *view("a").tuple;
+  restart("a");
+  ASSERT_TRUE(net_.create("a", group_));
+  for (const char* name : {"a", "b"}) {  // b has held its keys all the time
+    const auto& kernel = net_.node(name).kernel;
+    ASSERT_TRUE(kernel) << name;
+    EXPECT_EQ(view(name).state, *name == 'a' ? GroupState::kActive : GroupState::kPending) << name;
+    EXPECT_GT(*view(name).tuple, before) << name;
+    EXPECT_FALSE(kernel->active_generation) << name;
+    EXPECT_EQ(kernel->earlier, Earlier::kKeep) << name;
+  }
+  net_.pass(milliseconds(options_.activation_delay_ms + 100));
+  for (const char* name : {"a", "b"}) {
+    EXPECT_TRUE(net_.node(name).kernel->active_generation) << name;
+    EXPECT_EQ(net_.node(name).kernel->earlier, Earlier::kKeep) << name;
+  }
+  net_.pass(milliseconds(options_.deactivation_delay_ms - options_.activation_delay_ms));
+  for (const char* name : {"a", "b"}) {
+    EXPECT_TRUE(net_.node(name).kernel->active_generation) << name;
+    EXPECT_EQ(net_.node(name).kernel->earlier, Earlier::kRemove) << name;
+  }
+}
+
+TEST_F(Adopted, AFirstEpochHasNothingToKeep) {
+  EXPECT_EQ(net_.node("a").kernel->earlier, Earlier::kRemove);
+  restart("b");
+  net_.pass(view("b").not_after - net_.now().wall + seconds(1));
+  ASSERT_EQ(view("b").state, GroupState::kExpired);
+  ASSERT_TRUE(net_.create("a", group_));
+  EXPECT_EQ(net_.node("b").kernel->earlier, Earlier::kRemove) << "nor one after the end";
+}
+
+TEST_F(Adopted, ItsAddressesAreTaken) {
+  restart("a");
+  auto options = options_;
+  options.group = "demo";
+  options.version = 2;
+  EXPECT_TRUE(net_.create("a", net_.group(options))) << "not for itself";
+
+  net_.restart(net_.node("a"));
+  HostOptions other;
+  other.roles.insert(identity::Role::kController);
+  other.groups = {"demo", "other"};
+  net_.credentials("a") = net_.pki.host("a", other);
+  net_.restart(net_.node("a"));
+  options.group = "other";
+  const auto refused = net_.create("a", net_.group(options));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, protocol::kAddressTaken) << refused.error().text();
+}
+
+TEST_F(Adopted, ACreationThatFailsLeavesItAtWork) {
+  const auto before = view("a");
+  restart("a");
+  net_.node("a").save_outcome = fail("store.write-failed", "disk full");
+  ASSERT_TRUE(net_.create("a", group_));
+  const auto failed = view("a");
+  EXPECT_EQ(failed.state, GroupState::kFailed);
+  EXPECT_EQ(failed.tuple, before.tuple);
+  EXPECT_EQ(failed.epoch_id, before.epoch_id);
+  EXPECT_TRUE(failed.sending);
+  EXPECT_FALSE(failed.installed);
+  EXPECT_FALSE(net_.node("a").kernel);
+  net_.node("a").save_outcome = {};
+  ASSERT_TRUE(net_.create("a", group_));
+  EXPECT_GT(*view("a").tuple, *before.tuple);
+}
+
+}  // namespace
+}  // namespace gkmpd::test
