@@ -33,7 +33,7 @@ ControllerExchange::ControllerExchange(Context& context, const identity::GroupTo
       flow_(flow),
       member_(std::move(member)),
       channel_(context, wire::SenderRole::kController, token.policy.control_suite, token.group_id,
-               context.random.array<8>(), member_.address) {}
+               context.random.array<8>(), member_.address, context.opened_octets) {}
 
 const Secret* ControllerExchange::stage_key() const {
   return &std::get<AwaitNegotiate>(state_).stage.up;

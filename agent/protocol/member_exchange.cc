@@ -44,7 +44,8 @@ const std::array<MemberExchange::Transition, 6> MemberExchange::kTransitions{{
 MemberExchange::MemberExchange(Context& context, Suite suite, const GroupId& group,
                                const ExchangeId& exchange, const SocketAddress& controller, Now now)
     : context_(context),
-      channel_(context, wire::SenderRole::kMember, suite, group, exchange, controller),
+      channel_(context, wire::SenderRole::kMember, suite, group, exchange, controller,
+               context.answered_octets),
       forget_at_(now.mono + kMemberExchangeLife) {}
 
 const MemberExchange::Transition* MemberExchange::transition_for(MessageType type) const {
