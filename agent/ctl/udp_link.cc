@@ -1,6 +1,5 @@
 #include "agent/ctl/udp_link.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -11,33 +10,11 @@
 #include <climits>
 #include <cstring>
 
+#include "agent/daemon/udp_family.h"
 #include "agent/wire/header.h"
 
 namespace gkmpd::ctl {
 namespace {
-
-/// A socket address as the system's calls want it.
-struct SystemAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-
-  explicit SystemAddress(const SocketAddress& address) {
-    if (address.ip.family == IpFamily::kV4) {
-      sockaddr_in in{};
-      in.sin_family = AF_INET;
-      in.sin_port = htons(address.port);
-      std::memcpy(&in.sin_addr, address.ip.octets.data(), sizeof in.sin_addr);
-      std::memcpy(&storage, &in, size = sizeof in);
-    } else {
-      sockaddr_in6 in{};
-      in.sin6_family = AF_INET6;
-      in.sin6_port = htons(address.port);
-      std::memcpy(&in.sin6_addr, address.ip.octets.data(), sizeof in.sin6_addr);
-      std::memcpy(&storage, &in, size = sizeof in);
-    }
-  }
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
 
 tl::unexpected<Error> failed(const std::string& what) {
   return fail(kLinkFailed, what + ": " + std::strerror(errno));
@@ -68,11 +45,12 @@ std::optional<SocketAddress> parse_endpoint(std::string_view text) {
 }
 
 Result<UdpLink> UdpLink::open(const SocketAddress& peer, const std::optional<IpAddress>& own) {
-  const SystemAddress to(peer);
-  daemon::Fd fd(::socket(to.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  daemon::SystemAddress to = daemon::to_system(peer);
+  daemon::Fd fd(::socket(daemon::system_family(peer.ip.family),
+                         SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return failed("UDP socket");
   if (own) {
-    const SystemAddress from({*own, 0});
+    daemon::SystemAddress from = daemon::to_system({*own, 0});
     if (::bind(fd.get(), from.get(), from.size) != 0) return failed("address " + own->text());
   }
   if (::connect(fd.get(), to.get(), to.size) != 0) return failed(peer.text());

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/crypto/hash.h"
-#include "agent/identity/command.h"
 #include "agent/protocol/report_view.h"
 #include "agent/protocol/review.h"
 
@@ -31,12 +29,12 @@ const std::array<CommandExchange::Transition, 4> CommandExchange::kTransitions{{
     {3, MessageType::kStatusRequest, &CommandExchange::status_key, &CommandExchange::on_status},
 }};
 
-CommandExchange::CommandExchange(Context& context, GroupOffice& office, const GroupId& group,
-                                 const ExchangeId& exchange, const SocketAddress& commander,
-                                 Now now)
+CommandExchange::CommandExchange(Context& context, GroupOffice& office, Suite suite,
+                                 const GroupId& group, const ExchangeId& exchange,
+                                 const SocketAddress& commander, Now now)
     : context_(context),
       office_(office),
-      channel_(context, wire::SenderRole::kController, group, exchange, commander,
+      channel_(context, wire::SenderRole::kController, suite, group, exchange, commander,
                context.commanded_octets),
       forget_at_(now.mono + kCommandSessionLife) {}
 
@@ -94,12 +92,9 @@ Result<CommandExchange::Step> CommandExchange::on_negotiate(Now now, const Incom
   auto token = review(now, agreed, negotiate, *commander);
   if (!token) return refuse(token.error(), "", *commander, agreed.stage.up);
 
-  const auto sealed =
-      seal_negotiate_2(context_, channel_, agreed, MessageType::kNegotiateSessionKeys2, {});
-  const Digest th2 =
-      keys::transcript_2(agreed.create_1, agreed.create_2, in.octets, sealed.transcript);
+  const auto sealed = seal_negotiate_2(context_, channel_, agreed, {});
   return Step{AwaitCommand{std::move(*token), std::move(*commander),
-                           keys::derive_pairwise(agreed.root, th2)},
+                           derive_pairwise(channel_, agreed, in.octets, sealed.transcript)},
               sealed.datagrams};
 }
 
@@ -109,7 +104,7 @@ Result<identity::GroupToken> CommandExchange::review(Now now, const Agreed& agre
   if (auto role = identity::check_commander_role(commander.permissions); !role) {
     return pass_on(role);
   }
-  auto token = review_offer(context_, agreed, negotiate, channel_.group(), now);
+  auto token = review_offer(context_, channel_, agreed, negotiate, now);
   if (!token) return token;
   auto scope = identity::check_commander(commander.permissions, token->policy);
   if (!scope) return pass_on(scope);

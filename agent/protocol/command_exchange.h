@@ -5,6 +5,7 @@
 
 #include <variant>
 
+#include "agent/identity/command.h"
 #include "agent/protocol/handshake.h"
 
 namespace gkmpd::protocol {
@@ -27,7 +28,8 @@ class GroupOffice {
 
 class CommandExchange {
  public:
-  CommandExchange(Context& context, GroupOffice& office, const GroupId& group,
+  /// `suite` is that of the message which opens the session.
+  CommandExchange(Context& context, GroupOffice& office, Suite suite, const GroupId& group,
                   const ExchangeId& exchange, const SocketAddress& commander, Now now);
 
   /// An error is a drop: nothing has changed but the counters.

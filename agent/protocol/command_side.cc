@@ -13,8 +13,10 @@ Result<void> CommandSide::handle_datagram(Now now, const SocketAddress& from,
 
   if (header.type != wire::MessageType::kCreateSessionKek1) return fail(kUnknownExchange);
   if (sessions_.size() >= kMaxCommandSessions) return fail(kTooManyExchanges);
-  const auto opened =
-      sessions_.try_emplace(key, context_, office_, header.group, header.exchange, from, now).first;
+  const auto opened = sessions_
+                          .try_emplace(key, context_, office_, header.suite, header.group,
+                                       header.exchange, from, now)
+                          .first;
   // A first message that does not hold leaves nothing behind.
   auto outcome = opened->second.handle_datagram(now, from, datagram, octets);
   if (!outcome) sessions_.erase(opened);

@@ -260,8 +260,8 @@ class Impostor {
     const auto datagram = wire::decode_datagram(octets);
     const auto& header = datagram->header;
     if (!channel_) {
-      channel_.emplace(context_, wire::SenderRole::kController, group_.id, header.exchange,
-                       desk_.address(), context_.commanded_octets);
+      channel_.emplace(context_, wire::SenderRole::kController, header.suite, group_.id,
+                       header.exchange, desk_.address(), context_.commanded_octets);
     }
     const auto in = channel_->open(*datagram, octets, agreed_ ? &agreed_->stage.down : nullptr);
     if (!in || !*in) return;
@@ -270,8 +270,7 @@ class Impostor {
       agreed_.emplace(answer_session(context_, *channel_, **in).value());
       desk_.answer(agreed_->create_2);
     } else if (header.type == wire::MessageType::kNegotiateSessionKeys1) {
-      const auto sealed = seal_negotiate_2(context_, *channel_, *agreed_,
-                                           wire::MessageType::kNegotiateSessionKeys2, {});
+      const auto sealed = seal_negotiate_2(context_, *channel_, *agreed_, {});
       for (const Bytes& reply : sealed.datagrams) desk_.answer(reply);
     } else {
       ++orders;

@@ -31,7 +31,8 @@ protocol::Context context_of(TestNet& net, const TestHost& host, Random& random)
                      .certificate = host.certificate,
                      .intermediates = {},
                      .key = host.key,
-                     .control_unicast = {},
+                     .addresses = {},
+                     .port = 0,
                      .hosts = {}},
           .self = {host.name, {}, host.certificate, {}},
           .random = random,
@@ -45,7 +46,7 @@ RawCommander::RawCommander(TestNet& net, const TestHost& host, const TestGroup& 
       group_(group),
       address_{*IpAddress::parse("10.9.0.200"), port},
       context_(context_of(net, host, random_)),
-      channel_(context_, wire::SenderRole::kCommander, group.id,
+      channel_(context_, wire::SenderRole::kCommander, Suite::kX25519Sha256, group.id,
                {7, static_cast<std::uint8_t>(port >> 8), static_cast<std::uint8_t>(port)},
                net.node("a").address, context_.opened_octets) {
   net_.filter = [this](Sent& sent) {
@@ -93,16 +94,12 @@ std::string RawCommander::create() {
 }
 
 std::string RawCommander::negotiate() {
-  agreed_ = agree_on_session(*opened_, *reply_).value();
-  auto sealed = seal_negotiate_1(context_, channel_, *agreed_, MessageType::kNegotiateSessionKeys1,
-                                 group_.token)
-                    .value();
+  agreed_ = agree(channel_, *opened_, *reply_).value();
+  auto sealed = seal_negotiate_1(context_, channel_, *agreed_, group_.token).value();
   negotiate_1_ = sealed.transcript;
   const std::string answer = ask(std::move(sealed.datagrams), &agreed_->stage.up);
   if (answer == "Negotiate_Session_Keys_2") {
-    keys_ = keys::derive_pairwise(
-        agreed_->root,
-        keys::transcript_2(agreed_->create_1, agreed_->create_2, negotiate_1_, reply_->octets));
+    keys_ = derive_pairwise(channel_, *agreed_, negotiate_1_, reply_->octets);
   }
   return answer;
 }

@@ -53,7 +53,7 @@ class RawCommander {
   crypto::SeededRandom random_{77};
   protocol::Context context_;
   protocol::Channel channel_;
-  std::optional<protocol::OpenedSession> opened_;
+  std::optional<protocol::Opened> opened_;
   std::optional<protocol::Agreed> agreed_;
   Bytes negotiate_1_;
   std::optional<keys::PairwiseKeys> keys_;
