@@ -50,7 +50,7 @@ int ask_and_print(const Options& options, const daemon::Request& request, const 
   } else {
     print(render(value));
   }
-  return kDone;
+  return kExitDone;
 }
 
 /// Follows the group until its creation has ended or time is up.

@@ -109,7 +109,7 @@ int finish_failed(const NetworkOrder& order, const Session& session, bool accept
     return print_refusal(order.json, session.commander->refused_as(), error.detail);
   }
   const int code = fail_with(order.json, error);
-  return error.kind == protocol::kTimeout && !accepted ? kNotReachable : code;
+  return error.kind == protocol::kTimeout && !accepted ? kExitNotReachable : code;
 }
 
 /// One turn: sends what is to be sent, waits for a datagram or a timer, and hands it on.

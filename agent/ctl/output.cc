@@ -24,14 +24,14 @@ void print_json(const Json& json) {
 
 int fail_with(bool json, const Error& error) {
   const int code = print_refusal(json, std::string(error.name()), error.detail);
-  return error.kind == kUnreachable ? kNotReachable : code;
+  return error.kind == kUnreachable ? kExitNotReachable : code;
 }
 
 int print_refusal(bool json, const std::string& name, const std::string& detail) {
   if (json) print_json(Json{{"ok", false}, {"error", name}, {"detail", detail}});
   fmt::print(stderr, "gkmpctl: {}{}{}\n", daemon::escaped(name), detail.empty() ? "" : ": ",
              daemon::escaped(detail));
-  return kRefused;
+  return kExitRefused;
 }
 
 void show_accepted(const Json& group) {
@@ -51,7 +51,7 @@ int finish_create(bool json, const Json& group, bool waited) {
   } else if (waited) {
     for (const auto& reason : missing) fmt::print(stderr, "gkmpctl: {}\n", reason);
   }
-  return waited && !complete ? kRefused : kDone;
+  return waited && !complete ? kExitRefused : kExitDone;
 }
 
 }  // namespace gkmpd::ctl

@@ -9,9 +9,9 @@
 namespace gkmpd::ctl {
 
 // Exit codes (docs/OPERATING.md).
-inline constexpr int kDone = 0;
-inline constexpr int kRefused = 1;
-inline constexpr int kNotReachable = 3;
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitRefused = 1;
+inline constexpr int kExitNotReachable = 3;
 
 /// To standard output, at once: whoever follows through a pipe sees each line when it comes.
 void print(const std::string& text);

@@ -25,6 +25,12 @@ class Desk {
     };
   }
 
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
+  ~Desk() {
+    net_.filter = [](Sent&) { return true; };
+  }
+
   [[nodiscard]] Result<void> order(const TestGroup& group, std::uint64_t counter = 100) {
     auto made = Commander::make({.trust = trust_ ? *trust_ : net_.pki.trust(),
                                  .certificate = host_.certificate,
@@ -147,7 +153,7 @@ TEST_F(CommanderTest, TakesMembersInPages) {
   Desk desk(net_);
   std::vector<identity::MemberList::Entry> listed{{"a", net_.node("a").address.ip},
                                                   {"b", net_.node("b").address.ip}};
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 400; ++i) {
     listed.push_back(
         {"absent-" + std::to_string(i) + std::string(50, 'x'),
          IpAddress::parse("10.10." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250))});
@@ -155,8 +161,8 @@ TEST_F(CommanderTest, TakesMembersInPages) {
   const TestGroup group = net_.pki.group(listed);
   ASSERT_TRUE(desk.order(group));
   ASSERT_TRUE(desk.commander().group());
-  ASSERT_EQ(desk.commander().group()->members.size(), 601U);
-  for (std::size_t i = 0; i < 601; ++i) {
+  ASSERT_EQ(desk.commander().group()->members.size(), 401U);
+  for (std::size_t i = 0; i < 401; ++i) {
     EXPECT_EQ(desk.commander().group()->members[i].name, listed[i + 1].name);
   }
 }
@@ -235,7 +241,6 @@ TEST_F(CommanderTest, ChecksTokenAndListFirst) {
 
 // --- Controllers that are none -------------------------------------------------------------------
 
-/// Counts what the commander says after it has seen the other side's certificate.
 TEST_F(CommanderTest, GivesNoOrderToARevokedController) {
   Desk desk(net_);
   const TestGroup group = net_.group();
@@ -254,11 +259,12 @@ TEST_F(CommanderTest, GivesNoOrderToARevokedController) {
 class Impostor {
  public:
   Impostor(TestNet& net, const TestHost& host, const TestGroup& group, Desk& desk)
-      : now_(net.now()), context_(context_of(net, host, random_)), group_(group), desk_(desk) {}
+      : context_(context_of(net, host, random_)), group_(group), desk_(desk) {}
 
   void receive(const Bytes& octets) {
     const auto datagram = wire::decode_datagram(octets);
     const auto& header = datagram->header;
+    if (header.type == wire::MessageType::kCommand) ++orders;
     if (!channel_) {
       channel_.emplace(context_, wire::SenderRole::kController, header.suite, group_.id,
                        header.exchange, desk_.address(), context_.commanded_octets);
@@ -272,15 +278,12 @@ class Impostor {
     } else if (header.type == wire::MessageType::kNegotiateSessionKeys1) {
       const auto sealed = seal_negotiate_2(context_, *channel_, *agreed_, {});
       for (const Bytes& reply : sealed.datagrams) desk_.answer(reply);
-    } else {
-      ++orders;
     }
   }
 
   int orders = 0;
 
  private:
-  Now now_;
   crypto::SeededRandom random_{79};
   protocol::Context context_;
   TestGroup group_;
@@ -294,7 +297,6 @@ TEST_F(CommanderTest, GivesNoOrderToAnImpostor) {
   HostOptions elsewhere;
   elsewhere.roles.insert(identity::Role::kController);
   elsewhere.groups = {"other"};
-  TestPki strange(99);
   const std::vector<std::pair<TestHost, ErrorKind>> impostors = {
       {net_.pki.host("z"), protocol::kControllerNotListed},
       {net_.pki.host("a"), protocol::kNoControllerRole},

@@ -55,6 +55,10 @@ RawCommander::RawCommander(TestNet& net, const TestHost& host, const TestGroup& 
   };
 }
 
+RawCommander::~RawCommander() {
+  net_.filter = [](Sent&) { return true; };
+}
+
 void RawCommander::repeat(const Bytes& octets, const SocketAddress& from) {
   net_.node("a").endpoint->handle_datagram(net_.now(), from, octets);
   net_.settle();

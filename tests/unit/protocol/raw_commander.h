@@ -20,9 +20,12 @@ namespace gkmpd::test {
 
 class RawCommander {
  public:
-  /// Takes over the net's filter. Nothing but the replies to this session reaches it.
+  /// Takes over the net's filter as long as it lives. Nothing but the replies to it reaches it.
   RawCommander(TestNet& net, const TestHost& host, const TestGroup& group,
                std::uint16_t port = 40000);
+  RawCommander(const RawCommander&) = delete;
+  RawCommander& operator=(const RawCommander&) = delete;
+  ~RawCommander();
 
   // Each sends one message to the controller "a" and gives the name of the message that came back;
   // a refusal's own name for a refusal; "" for silence.

@@ -88,7 +88,7 @@ TEST(MessageLayout, CommandStatusRequestAndReport) {
   EXPECT_EQ(to_hex(body_of("status-request")),
             "8001000106"
             "803700020102");
-  EXPECT_EQ(to_hex(body_of("report")), "802f006a" + to_hex(encode(samples::group_report())));
+  EXPECT_EQ(to_hex(body_of("report")), "802f006b" + to_hex(encode(samples::group_report())));
 }
 
 TEST(MessageLayout, Heartbeat) {
