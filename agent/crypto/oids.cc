@@ -10,5 +10,6 @@ namespace gkmpd::crypto {
 std::string_view oid_permissions() { return GKMPD_ARC ".1"; }
 std::string_view oid_eku_gkmp() { return GKMPD_ARC ".2"; }
 std::string_view oid_group_token() { return GKMPD_ARC ".3"; }
+std::string_view oid_command() { return GKMPD_ARC ".4"; }
 
 }  // namespace gkmpd::crypto

@@ -26,6 +26,7 @@ inline constexpr std::size_t kMaxCrlSize = std::size_t{16} * 1024 * 1024;
 [[nodiscard]] std::string_view oid_permissions();  // certificate extension
 [[nodiscard]] std::string_view oid_eku_gkmp();     // extended key usage of every GKMP host
 [[nodiscard]] std::string_view oid_group_token();  // CMS eContentType of a group token
+[[nodiscard]] std::string_view oid_command();      // CMS eContentType of a commander's order
 
 class Certificate {
  public:

@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/ctl/client.h"
+#include "agent/ctl/network_create.h"
+#include "agent/ctl/output.h"
 #include "agent/ctl/progress.h"
 #include "agent/ctl/render.h"
 #include "agent/daemon/config.h"
@@ -20,45 +22,12 @@ namespace {
 
 using daemon::Json;
 
-constexpr int kDone = 0;
-constexpr int kRefused = 1;
-constexpr int kNotReachable = 3;
-
 struct Options {
   std::string socket{daemon::kDefaultSocket};
   bool json = false;
   std::string group;
-  std::string token_file;
-  std::string members_file;
-  std::optional<unsigned> wait_s;
+  NetworkOrder order;
 };
-
-void print(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  // Whoever follows through a pipe sees each line when it comes.
-  std::fflush(stdout);
-}
-
-void print_json(const Json& json) {
-  print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-
-int fail_with(const Options& options, const Error& error) {
-  if (options.json) {
-    print_json(Json{{"ok", false}, {"error", error.name()}, {"detail", error.detail}});
-  }
-  fmt::print(stderr, "gkmpctl: {}\n", daemon::escaped(error.text()));
-  return error.kind == kUnreachable ? kNotReachable : kRefused;
-}
-
-/// The agent's refusals are printed as they came.
-int print_refusal(const Options& options, const Json& reply) {
-  if (options.json) print_json(reply);
-  const std::string detail = text_at(reply, "detail");
-  fmt::print(stderr, "gkmpctl: {}{}{}\n", daemon::escaped(text_at(reply, "error")),
-             detail.empty() ? "" : ": ", daemon::escaped(detail));
-  return kRefused;
-}
 
 bool is_ok(const Json& reply) {
   const auto found = reply.find("ok");
@@ -70,42 +39,29 @@ template <typename Render>
 int ask_and_print(const Options& options, const daemon::Request& request, const std::string& key,
                   Render render) {
   auto client = Client::connect(options.socket);
-  if (!client) return fail_with(options, client.error());
+  if (!client) return fail_with(options.json, client.error());
   auto reply = client->ask(request);
-  if (!reply) return fail_with(options, reply.error());
-  if (!is_ok(*reply)) return print_refusal(options, *reply);
+  if (!reply) return fail_with(options.json, reply.error());
+  if (!is_ok(*reply))
+    return print_refusal(options.json, text_at(*reply, "error"), text_at(*reply, "detail"));
   const Json value = reply->value(key, Json());
   if (options.json) {
     print_json(value);
   } else {
     print(render(value));
   }
-  return kDone;
-}
-
-int finish_create(const Options& options, const Json& group, bool waited) {
-  const bool complete = verdict_on(group) == Verdict::kDone;
-  const auto missing = reasons(group);
-  if (options.json) {
-    print_json(
-        Json{{"accepted", true}, {"complete", complete}, {"reasons", missing}, {"group", group}});
-  } else if (complete) {
-    print(fmt::format("{}: complete\n", daemon::escaped(text_at(group, "name"))));
-  } else if (waited) {
-    for (const auto& reason : missing) fmt::print(stderr, "gkmpctl: {}\n", reason);
-  }
-  return waited && !complete ? kRefused : kDone;
+  return kExitDone;
 }
 
 /// Follows the group until its creation has ended or time is up.
 int wait_for(const Options& options, Client& client, Json group) {
   const Deadline deadline =
-      std::chrono::steady_clock::now() + std::chrono::seconds(*options.wait_s);
+      std::chrono::steady_clock::now() + std::chrono::seconds(*options.order.wait_s);
   auto sent = client.send(daemon::WatchRequest{text_at(group, "name")});
-  if (!sent) return fail_with(options, sent.error());
+  if (!sent) return fail_with(options.json, sent.error());
   while (verdict_on(group) == Verdict::kGoing) {
     auto line = client.read(deadline);
-    if (!line) return fail_with(options, line.error());
+    if (!line) return fail_with(options.json, line.error());
     if (!*line) break;
     const auto news = (*line)->find("group");
     if (news == (*line)->end()) continue;
@@ -114,41 +70,46 @@ int wait_for(const Options& options, Client& client, Json group) {
     }
     group = *news;
   }
-  return finish_create(options, group, /*waited=*/true);
+  return finish_create(options.json, group, /*waited=*/true);
 }
 
 int create(const Options& options) {
-  auto token = daemon::read_text_file(options.token_file, identity::kMaxTokenSize);
-  if (!token) return fail_with(options, token.error());
-  auto members = daemon::read_text_file(options.members_file, daemon::kMaxMemberListSize);
-  if (!members) return fail_with(options, members.error());
+  if (!options.order.controller.empty()) {
+    NetworkOrder order = options.order;
+    order.json = options.json;
+    return create_over_network(order);
+  }
+  auto token = daemon::read_text_file(options.order.token_file, identity::kMaxTokenSize);
+  if (!token) return fail_with(options.json, token.error());
+  auto members = daemon::read_text_file(options.order.members_file, daemon::kMaxMemberListSize);
+  if (!members) return fail_with(options.json, members.error());
   auto client = Client::connect(options.socket);
-  if (!client) return fail_with(options, client.error());
+  if (!client) return fail_with(options.json, client.error());
   auto reply =
       client->ask(daemon::CreateGroupRequest{to_bytes(as_bytes(*token)), *std::move(members)});
-  if (!reply) return fail_with(options, reply.error());
-  if (!is_ok(*reply)) return print_refusal(options, *reply);
+  if (!reply) return fail_with(options.json, reply.error());
+  if (!is_ok(*reply))
+    return print_refusal(options.json, text_at(*reply, "error"), text_at(*reply, "detail"));
   const Json group = reply->value("group", Json());
   if (!options.json) {
-    print(fmt::format("{}: accepted, {} members listed\n", daemon::escaped(text_at(group, "name")),
-                      group.value("members", Json::array()).size()));
-    for (const auto& line : progress_lines(Json(), group)) print(line + "\n");
+    show_accepted(group);
   }
-  if (!options.wait_s) return finish_create(options, group, /*waited=*/false);
+  if (!options.order.wait_s) return finish_create(options.json, group, /*waited=*/false);
   return wait_for(options, *client, group);
 }
 
 /// Until the agent or the operator ends it.
 int watch(const Options& options) {
   auto client = Client::connect(options.socket);
-  if (!client) return fail_with(options, client.error());
+  if (!client) return fail_with(options.json, client.error());
   auto reply = client->ask(daemon::WatchRequest{options.group});
-  if (!reply) return fail_with(options, reply.error());
-  if (!is_ok(*reply)) return print_refusal(options, *reply);
+  if (!reply) return fail_with(options.json, reply.error());
+  if (!is_ok(*reply))
+    return print_refusal(options.json, text_at(*reply, "error"), text_at(*reply, "detail"));
   std::map<std::string, Json> seen;
   while (true) {
     auto line = client->read(std::nullopt);
-    if (!line) return fail_with(options, line.error());
+    if (!line) return fail_with(options.json, line.error());
     const Json& news = **line;
     if (options.json) {
       print(news.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
@@ -170,9 +131,29 @@ void run_as(CLI::App* app, int& exit_code, const std::shared_ptr<Options>& optio
     try {
       exit_code = command(*options);
     } catch (const Json::exception& error) {
-      exit_code = fail_with(*options, {kBadReply, error.what()});
+      exit_code = fail_with(options->json, {kBadReply, error.what()});
     }
   });
+}
+
+void add_create_options(CLI::App& create, NetworkOrder& order) {
+  create.add_option("token", order.token_file, "signed group token")->required();
+  create.add_option("--members", order.members_file, "member list")->required();
+  create.add_option("--wait", order.wait_s, "wait so many seconds until all members are keyed");
+  CLI::Option* controller =
+      create.add_option("--controller", order.controller,
+                        "order over the network: the controller's address, with or without :PORT");
+  // All or none: an order over the network is signed, and its receiver checked.
+  for (CLI::Option* option :
+       {create.add_option("--cert", order.certificate, "the commander's certificate"),
+        create.add_option("--key", order.key, "the commander's private key"),
+        create.add_option("--anchor", order.anchor, "certificate of the security manager"),
+        create.add_option("--crl", order.crl, "its revocation list")}) {
+    controller->needs(option);
+    option->needs(controller);
+  }
+  create.add_option("--address", order.own_address, "send from this address of this host")
+      ->needs(controller);
 }
 
 int list(const Options& options) {
@@ -195,10 +176,7 @@ void add_agent_commands(CLI::App& app, int& exit_code) {
   group->require_subcommand(1)->fallthrough();
   CLI::App* create_app = group->add_subcommand("create", "create a group from a signed token");
   create_app->fallthrough();
-  create_app->add_option("token", options->token_file, "signed group token")->required();
-  create_app->add_option("--members", options->members_file, "member list")->required();
-  create_app->add_option("--wait", options->wait_s,
-                         "wait so many seconds until all members are keyed");
+  add_create_options(*create_app, options->order);
   run_as(create_app, exit_code, options, create);
 
   CLI::App* list_app = group->add_subcommand("list", "groups of this host")->fallthrough();

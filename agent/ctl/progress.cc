@@ -36,6 +36,14 @@ std::string state_of(const Json& group, const std::string& member) {
   return {};
 }
 
+/// Whose kernel and sending a view tells of. A commander's view of a controller elsewhere has its
+/// address; a host's view of itself has none (docs/OPERATING.md, "JSON").
+std::string whose(const Json& group) {
+  const bool elsewhere =
+      text_at(group, "role") == "controller" && !text_at(group, "controller_address").empty();
+  return elsewhere ? "the controller" : "this host";
+}
+
 std::string with_why(std::string text, const Json& object, const std::string& key) {
   const std::string why = text_at(object, key);
   if (!why.empty()) text += ": " + escaped(why);
@@ -70,14 +78,14 @@ std::vector<std::string> progress_lines(const Json& before, const Json& now) {
   }
   const bool installed = is_true(now, "installed");
   if (installed && !is_true(before, "installed")) {
-    lines.push_back(fmt::format("{}: installed in this host's kernel", group));
+    lines.push_back(fmt::format("{}: installed in {}'s kernel", group, whose(now)));
   }
   const std::string error = text_at(now, "install_error");
   if (!error.empty() && error != text_at(before, "install_error")) {
     lines.push_back(fmt::format("{}: not installed: {}", group, escaped(error)));
   }
   if (is_true(now, "sending") && !is_true(before, "sending")) {
-    lines.push_back(fmt::format("{}: this host sends under the group's key", group));
+    lines.push_back(fmt::format("{}: {} sends under the group's key", group, whose(now)));
   }
   return lines;
 }
@@ -114,7 +122,8 @@ std::vector<std::string> reasons(const Json& group) {
         member, "why"));
   }
   if (!is_true(group, "installed")) {
-    out.push_back(with_why("this host's kernel does not hold the group", group, "install_error"));
+    out.push_back(
+        with_why(whose(group) + "'s kernel does not hold the group", group, "install_error"));
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #include "agent/ctl/pki_commands.h"
 #include "agent/ctl/pki_files.h"
 #include "agent/ctl/pki_show.h"
+#include "agent/ctl/signer.h"
 #include "agent/daemon/files.h"
 #include "agent/identity/errors.h"
 #include "agent/identity/token.h"
@@ -16,7 +17,6 @@
 namespace gkmpd::ctl {
 namespace {
 
-constexpr ErrorKind kKeyDiffers{"token.key-differs"};
 constexpr const char* kMemberListKey = "member_list_sha256";
 
 struct Options {
@@ -30,29 +30,6 @@ struct Options {
   std::string crl;
   bool force = false;
 };
-
-struct Signer {
-  crypto::Certificate certificate;
-  crypto::PrivateKey key;
-  std::vector<crypto::Certificate> intermediates;
-};
-
-Result<Signer> read_signer(const Options& options) {
-  auto pem = daemon::read_text_file(options.certificate,
-                                    identity::kMaxChain * 4 * crypto::kMaxCertificateSize);
-  if (!pem) return pass_on(pem);
-  auto chain = crypto::Certificate::all_from_pem(*pem);
-  if (!chain) return pass_on(chain);
-  auto key_pem = daemon::read_key_file(options.key);
-  if (!key_pem) return pass_on(key_pem);
-  auto key = crypto::PrivateKey::from_pem(*key_pem);
-  if (!key) return pass_on(key);
-  if (!(key->public_key() == chain->front().public_key())) {
-    return fail(kKeyDiffers, options.key + " is not the key of " + options.certificate +
-                                 "; give the two that belong together");
-  }
-  return Signer{chain->front(), std::move(*key), {chain->begin() + 1, chain->end()}};
-}
 
 /// The text to sign: the policy with the list's hash on top, unless it has one already.
 Result<std::string> bind_members(const std::string& policy, const std::string& members) {
@@ -91,7 +68,7 @@ Result<void> sign(const Options& options) {
   if (policy->not_after <= wall_clock()) {
     return fail(identity::kTokenExpired, "the policy's not_after has passed; set a later one");
   }
-  auto signer = read_signer(options);
+  auto signer = read_signer(options.certificate, options.key);
   if (!signer) return pass_on(signer);
   if (auto allowed = check_signer(signer->certificate, *policy); !allowed) return allowed;
 
@@ -105,24 +82,9 @@ Result<void> sign(const Options& options) {
   return {};
 }
 
-Result<identity::TrustStore> read_trust(const Options& options, WallTime now) {
-  auto anchor_pem = daemon::read_text_file(options.anchor, 4 * crypto::kMaxCertificateSize);
-  if (!anchor_pem) return pass_on(anchor_pem);
-  auto anchor = crypto::Certificate::from_pem(*anchor_pem);
-  if (!anchor) return pass_on(anchor);
-  auto trust = identity::TrustStore::make(std::move(*anchor));
-  if (!trust) return trust;
-  auto list_pem = daemon::read_text_file(options.crl, 2 * crypto::kMaxCrlSize);
-  if (!list_pem) return pass_on(list_pem);
-  auto list = crypto::Crl::from_pem(*list_pem);
-  if (!list) return pass_on(list);
-  if (auto taken = trust->accept_crl(std::move(*list), now); !taken) return pass_on(taken);
-  return trust;
-}
-
 Result<void> show(const Options& options) {
   const WallTime now = wall_clock();
-  auto trust = read_trust(options, now);
+  auto trust = read_trust(options.anchor, options.crl, now);
   if (!trust) return pass_on(trust);
   auto der = daemon::read_text_file(options.file, identity::kMaxTokenSize);
   if (!der) return pass_on(der);

@@ -149,11 +149,22 @@ Result<Installer::Removal> remove_from_kernel(const Config& config) {
 }
 
 store::Floor to_store(const std::string& group_name, const protocol::GroupFloor& floor) {
-  return {group_name, floor.token.version, floor.token.hash, floor.tuple, floor.next_sender_id};
+  store::Floor stored{group_name,  floor.token.version,  floor.token.hash,
+                      floor.tuple, floor.next_sender_id, floor.marks.by_commander};
+  // Under a name that no host's hash can be.
+  if (floor.marks.others != 0) stored.command_marks[NameHash{}] = floor.marks.others;
+  return stored;
 }
 
 protocol::GroupFloor from_store(const store::Floor& floor) {
-  return {{floor.token_version, floor.token_hash}, floor.tuple, floor.next_sender_id};
+  protocol::GroupFloor held{{floor.token_version, floor.token_hash},
+                            floor.tuple,
+                            floor.next_sender_id,
+                            {floor.command_marks, 0}};
+  if (const auto others = held.marks.by_commander.extract(NameHash{})) {
+    held.marks.others = others.mapped();
+  }
+  return held;
 }
 
 }  // namespace gkmpd::daemon

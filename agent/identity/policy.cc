@@ -110,19 +110,6 @@ void read_actions(FieldReader& reader, std::set<Action>& actions) {
   }
 }
 
-void read_member_list_hash(FieldReader& reader, Digest& out) {
-  std::string text;
-  reader.text("member_list_sha256", Presence::kRequired, text);
-  const auto octets = from_hex(text);
-  if (octets && octets->size() == out.size() && to_hex(*octets) == text) {
-    std::ranges::copy(*octets, out.begin());
-  } else {
-    reader.refuse("member_list_sha256",
-                  "must be the SHA-256 of the member list file: 64 digits of 0-9 a-f, as sha256sum "
-                  "prints them");
-  }
-}
-
 void read_head(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
   reader.text("kind", Presence::kRequired, policy.kind);
   if (errors.none() && policy.kind != kTokenKind) {
@@ -146,7 +133,7 @@ void read_head(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
   reader.number("rekey_interval_s", Presence::kRequired, kMinRekeyInterval_s, kMaxRekeyInterval_s,
                 policy.rekey_interval_s);
   reader.number("token_grace_s", Presence::kOptional, 0, kMaxTokenGrace_s, policy.token_grace_s);
-  read_member_list_hash(reader, policy.member_list_hash);
+  reader.digest("member_list_sha256", "the member list file", policy.member_list_hash);
   reader.names("senders", 0, kMaxSenders, policy.senders);
 }
 

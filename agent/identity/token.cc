@@ -45,19 +45,18 @@ Result<void> check_mark(const GroupToken& token, const std::optional<TokenMark>&
   return {};
 }
 
+}  // namespace
+
 Result<void> check_commander_role(const Permissions& commander) {
   if (commander.has(Role::kCommander)) return {};
   return fail(kNotCommander,
-              "the signer's certificate lacks the role commander; have the token signed by a "
-              "commander");
+              "the signer's certificate lacks the role commander; have it signed by a commander");
 }
-
-}  // namespace
 
 Result<void> check_commander(const Permissions& commander, const GroupPolicy& policy) {
   if (auto role = check_commander_role(commander); !role) return role;
   const auto beyond = [](const std::string& why) {
-    return fail(kCommanderScope, why + "; have the token signed by a commander of that group");
+    return fail(kCommanderScope, why + "; have it signed by a commander of that group");
   };
   if (!commander.covers_group(policy.group)) {
     return beyond("the signer's certificate does not name group \"" + policy.group + "\"");

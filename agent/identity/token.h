@@ -129,6 +129,8 @@ struct TokenCheck {
 };
 [[nodiscard]] Result<GroupToken> check_token(ByteView der, const TokenCheck& check);
 
+/// The signer is a commander at all: `identity.not-commander`.
+[[nodiscard]] Result<void> check_commander_role(const Permissions& commander);
 /// The part of check_token that is about the signer's role and scope: `identity.not-commander`,
 /// `identity.commander-scope`.
 [[nodiscard]] Result<void> check_commander(const Permissions& commander, const GroupPolicy& policy);

@@ -133,6 +133,32 @@ void FieldReader::time(const char* key, WallTime& out) {
   }
 }
 
+void FieldReader::digest(const char* key, const std::string& of_what, Digest& out) {
+  const std::string form =
+      "the SHA-256 of " + of_what + ": 64 digits of 0-9 a-f, as sha256sum prints them";
+  const toml::node* node = find(key, Presence::kRequired, form.c_str());
+  if (node == nullptr) return;
+  const auto* value = node->as_string();
+  const auto octets = value == nullptr ? std::nullopt : from_hex(value->get());
+  if (octets && octets->size() == out.size() && to_hex(*octets) == value->get()) {
+    std::ranges::copy(*octets, out.begin());
+  } else {
+    refuse(key, "must be " + form);
+  }
+}
+
+void FieldReader::counter(const char* key, std::uint64_t& out) {
+  static constexpr const char* kForm = "a whole number from 1 on";
+  const toml::node* node = find(key, Presence::kRequired, kForm);
+  if (node == nullptr) return;
+  const auto* value = node->as_integer();
+  if (value != nullptr && value->get() >= 1) {
+    out = static_cast<std::uint64_t>(value->get());
+  } else {
+    refuse(key, std::string("must be ") + kForm);
+  }
+}
+
 void FieldReader::address(const char* key, Presence presence, std::optional<IpAddress>& out) {
   static constexpr const char* kForm = "an IP address in its usual form, in quotes";
   const toml::node* node = find(key, presence, kForm);

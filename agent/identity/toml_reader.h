@@ -11,6 +11,7 @@
 
 #include "agent/base/address.h"
 #include "agent/base/error.h"
+#include "agent/base/ids.h"
 #include "agent/base/time.h"
 
 namespace gkmpd::identity {
@@ -52,6 +53,10 @@ class FieldReader {
   void names(const char* key, std::size_t min, std::size_t max, std::vector<std::string>& out);
   /// An offset date-time in whole seconds, from 1970 on. Required.
   void time(const char* key, WallTime& out);
+  /// A SHA-256 as sha256sum prints it. Required.
+  void digest(const char* key, const std::string& of_what, Digest& out);
+  /// 1 to 2^63-1. Required.
+  void counter(const char* key, std::uint64_t& out);
   /// An address in its canonical text form.
   void address(const char* key, Presence presence, std::optional<IpAddress>& out);
 

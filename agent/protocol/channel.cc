@@ -21,15 +21,14 @@ crypto::Nonce nonce_of(const wire::Header& header) {
 }  // namespace
 
 Channel::Channel(Context& context, wire::SenderRole own_role, Suite suite, const GroupId& group,
-                 const ExchangeId& exchange, const SocketAddress& peer)
+                 const ExchangeId& exchange, const SocketAddress& peer, std::size_t& held)
     : context_(context),
       own_role_(own_role),
       suite_(suite),
       group_(group),
       exchange_(exchange),
       peer_(peer),
-      held_(own_role == wire::SenderRole::kMember ? context.answered_octets
-                                                  : context.opened_octets) {}
+      held_(held) {}
 
 Channel::~Channel() { drop_assembly(); }
 

@@ -22,8 +22,9 @@ struct Incoming {
 
 class Channel {
  public:
+  /// `held` counts the octets of unfinished messages of all channels that share a maximum.
   Channel(Context& context, wire::SenderRole own_role, Suite suite, const GroupId& group,
-          const ExchangeId& exchange, const SocketAddress& peer);
+          const ExchangeId& exchange, const SocketAddress& peer, std::size_t& held);
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
   ~Channel();

@@ -49,9 +49,10 @@ struct Context {
   std::map<GroupId, GroupFloor> floors;
   AdoptedGroups adopted = {};
   Outbox out;
-  std::uint64_t next_id = 1;        // of saves and installs
-  std::size_t answered_octets = 0;  // of unfinished messages, in exchanges that others opened
-  std::size_t opened_octets = 0;    // in those that we opened
+  std::uint64_t next_id = 1;         // of saves and installs
+  std::size_t answered_octets = 0;   // of unfinished messages, in exchanges that others opened
+  std::size_t opened_octets = 0;     // in those that we opened
+  std::size_t commanded_octets = 0;  // in commanders' sessions
 
   /// Of every group that stands on this host or is being made: policies of two groups on one data
   /// address cannot stand side by side.

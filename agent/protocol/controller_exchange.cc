@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/crypto/errors.h"
 #include "agent/protocol/errors.h"
 #include "agent/protocol/review.h"
 
@@ -15,8 +16,8 @@ using wire::MessageType;
 //                                        Key download ack          -> State 9
 // The first member acknowledges the signed statement in the same way (docs/PROTOCOL.md).
 const std::array<ControllerExchange::Transition, 7> ControllerExchange::kTransitions{{
-    {1, MessageType::kCreateGrpKeys2, nullptr, &ControllerExchange::on_create_grp_keys},
-    {1, MessageType::kCreateSessionKek2, nullptr, &ControllerExchange::on_create_session_kek},
+    {1, MessageType::kCreateGrpKeys2, nullptr, &ControllerExchange::on_create},
+    {1, MessageType::kCreateSessionKek2, nullptr, &ControllerExchange::on_create},
     {2, MessageType::kNegotiateGrpKeys2, &ControllerExchange::stage_key,
      &ControllerExchange::on_negotiate},
     {2, MessageType::kNegotiateSessionKeys2, &ControllerExchange::stage_key,
@@ -33,10 +34,10 @@ ControllerExchange::ControllerExchange(Context& context, const identity::GroupTo
       flow_(flow),
       member_(std::move(member)),
       channel_(context, wire::SenderRole::kController, token.policy.control_suite, token.group_id,
-               context.random.array<8>(), member_.address) {}
+               context.random.array<8>(), member_.address, context.opened_octets) {}
 
 const Secret* ControllerExchange::stage_key() const {
-  return &std::get<AwaitNegotiate>(state_).stage.up;
+  return &std::get<AwaitNegotiate>(state_).agreed.stage.up;
 }
 
 const Secret* ControllerExchange::ack_key() const {
@@ -47,47 +48,13 @@ int ControllerExchange::max_transmissions() const {
   return flow_ == Flow::kGroup ? kMaxFirstMemberTransmissions : kMaxTransmissions;
 }
 
-template <typename Create1>
-Result<Bytes> ControllerExchange::signed_create(MessageType type, Create1 create) {
-  create.public_key = context_.config.key.public_key().spki();
-  create.token_hash = token_.hash;
-  const wire::Header header = channel_.next_header(type);
-  auto signature =
-      context_.config.key.sign(crypto::SignatureContext::kCreate1, {signed_part(header, create)});
-  if (!signature) return pass_on(signature);
-  create.signature = std::move(*signature);
-  return plain_datagram(header, create);
-}
-
 /// State 1, last step: our portion of the key creation message.
 Result<void> ControllerExchange::start(Now now) {
-  const crypto::Agreement agreement = crypto::agreement_of(channel_.suite());
-  AwaitCreate next{
-      {crypto::EphemeralKey::generate(agreement, context_.random), std::nullopt}, {}, {}, {}};
-  next.nonce = context_.random.array<32>();
-  Result<Bytes> datagram;
-  if (flow_ == Flow::kGroup) {
-    next.shares.second = crypto::EphemeralKey::generate(agreement, context_.random);
-    wire::CreateGrpKeys1 create;
-    create.gtek_id = context_.random.array<16>();
-    create.gkek_id = context_.random.array<16>();
-    create.nonce = next.nonce;
-    create.gtek_creation = next.shares.first.share();
-    create.gkek_creation = next.shares.second->share();
-    next.key_ids = {create.gtek_id, create.gkek_id};
-    datagram = signed_create(MessageType::kCreateGrpKeys1, create);
-  } else {
-    wire::CreateSessionKek1 create;
-    create.skek_id = context_.random.array<16>();
-    create.nonce = next.nonce;
-    create.skek_creation = next.shares.first.share();
-    next.key_ids = {create.skek_id};
-    datagram = signed_create(MessageType::kCreateSessionKek1, create);
-  }
-  if (!datagram) return pass_on(datagram);
-  next.create_1 = *datagram;
-  state_ = std::move(next);
-  channel_.send({std::move(*datagram)});
+  auto opened = flow_ == Flow::kGroup ? open_group(context_, channel_, token_.hash)
+                                      : open_session(context_, channel_, token_.hash);
+  if (!opened) return pass_on(opened);
+  channel_.send({opened->create_1});
+  state_ = std::move(*opened);
   timer_.start(now.mono, context_.random, max_transmissions());
   return {};
 }
@@ -131,96 +98,19 @@ ControllerExchange::Outcome ControllerExchange::handle_timeout(Now now) {
   return Outcome::kFailed;
 }
 
-template <typename Create2>
-Result<Bytes> ControllerExchange::check_create_2(const Incoming& in, const Create2& create,
-                                                 const crypto::PublicKey& key) const {
-  const auto& state = std::get<AwaitCreate>(state_);
-  if (create.token_hash != token_.hash) return fail(kTokenHashDiffers, "in the answer");
-  Bytes th1 = keys::transcript_1(
-      channel_.hash(), state.create_1,
-      ByteView(in.octets).first(wire::kHeaderSize + wire::unsigned_size(in.body)));
-  auto good = key.verify(crypto::SignatureContext::kCreate2, {th1}, create.signature);
-  if (!good) return pass_on(good);
-  return th1;
-}
-
 ControllerExchange::Step ControllerExchange::failed(Error why) {
   return Step{Done{}, {}, Outcome::kFailed, std::move(why)};
 }
 
-/// State 2 at the controller: the group keys are made and stored pending negotiation.
-Result<ControllerExchange::Step> ControllerExchange::on_create_grp_keys(Now, const Incoming& in) {
-  auto& state = std::get<AwaitCreate>(state_);
-  const auto& create = std::get<wire::CreateGrpKeys2>(in.message);
-  if (flow_ != Flow::kGroup) return fail(kUnexpectedMessage, "another figure's answer");
-  if (state.key_ids != std::vector<KeyId>{create.gtek_id, create.gkek_id}) {
-    return fail(kKeyIdDiffers, "the answer names other keys");
-  }
-  auto key = crypto::PublicKey::from_spki(create.public_key);
-  if (!key) return pass_on(key);
-  auto th1 = check_create_2(in, create, *key);
-  if (!th1) return pass_on(th1);
-  // The signature holds: the shares are spent from here on, whatever comes.
-  auto gtek_agreement = std::move(state.shares.first).agree(create.gtek_creation);
-  if (!gtek_agreement) return failed(gtek_agreement.error());
-  auto gkek_agreement = std::move(*state.shares.second).agree(create.gkek_creation);
-  if (!gkek_agreement) return failed(gkek_agreement.error());
-  auto stage = keys::derive_group_stage(channel_.hash(), {state.nonce, create.nonce},
-                                        *gtek_agreement, *gkek_agreement, *th1);
-  AwaitNegotiate next(std::move(*key), state.key_ids);
-  next.create_1 = state.create_1;
-  next.create_2 = in.octets;
-  next.stage = std::move(stage.negotiate);
-  next.root = std::move(stage.root);
-  next.packet = std::move(stage.packet);
-  return negotiate(std::move(next), *th1, create.signature);
-}
-
-/// State 5 at the controller: the SKEK is made and stored pending negotiation.
-Result<ControllerExchange::Step> ControllerExchange::on_create_session_kek(Now,
-                                                                           const Incoming& in) {
-  auto& state = std::get<AwaitCreate>(state_);
-  const auto& create = std::get<wire::CreateSessionKek2>(in.message);
-  if (flow_ != Flow::kSession) return fail(kUnexpectedMessage, "another figure's answer");
-  if (state.key_ids != std::vector<KeyId>{create.skek_id}) {
-    return fail(kKeyIdDiffers, "the answer names another key");
-  }
-  auto key = crypto::PublicKey::from_spki(create.public_key);
-  if (!key) return pass_on(key);
-  auto th1 = check_create_2(in, create, *key);
-  if (!th1) return pass_on(th1);
-  auto agreement = std::move(state.shares.first).agree(create.skek_creation);
-  if (!agreement) return failed(agreement.error());
-  auto stage =
-      keys::derive_session_stage(channel_.hash(), {state.nonce, create.nonce}, *agreement, *th1);
-  AwaitNegotiate next(std::move(*key), state.key_ids);
-  next.create_1 = state.create_1;
-  next.create_2 = in.octets;
-  next.stage = std::move(stage.stek);
-  next.root = std::move(stage.root);
-  return negotiate(std::move(next), *th1, create.signature);
-}
-
-/// RFC 2093 4.4 and 4.8: token and permissions, sealed, with the controller's signature over the
-/// whole transcript (profile S9).
-Result<ControllerExchange::Step> ControllerExchange::negotiate(AwaitNegotiate next, ByteView th1,
-                                                               ByteView create_2_signature) {
-  wire::Negotiate1 message;
-  message.key_ids = next.key_ids;
-  message.certificates = context_.certificate_chain();
-  message.token = token_.der;
-  message.crl_numbers = context_.crl_numbers();
-  const wire::Header header =
-      channel_.next_header(flow_ == Flow::kGroup ? MessageType::kNegotiateGrpKeys1
-                                                 : MessageType::kNegotiateSessionKeys1);
-  auto signature = context_.config.key.sign(
-      crypto::SignatureContext::kNegotiate1,
-      {negotiate_1_content(th1, create_2_signature, signed_part(header, message))});
-  if (!signature) return failed(signature.error());
-  message.signature = std::move(*signature);
-  auto sealed = Channel::seal(header, wire::encode_body(message), next.stage.down);
-  next.negotiate_1 = std::move(sealed.transcript);
-  return Step{std::move(next), std::move(sealed.datagrams), Outcome::kAnswered};
+/// States 2 and 5 at the controller: the keys are made and stored pending negotiation.
+Result<ControllerExchange::Step> ControllerExchange::on_create(Now, const Incoming& in) {
+  auto agreed = agree(channel_, std::get<Opened>(state_), in);
+  if (!agreed && agreed.error().kind == crypto::kBadShare) return failed(agreed.error());
+  if (!agreed) return pass_on(agreed);
+  auto sealed = seal_negotiate_1(context_, channel_, *agreed, token_.der);
+  if (!sealed) return failed(sealed.error());
+  return Step{AwaitNegotiate{std::move(*agreed), std::move(sealed->transcript)},
+              std::move(sealed->datagrams), Outcome::kAnswered};
 }
 
 /// States 4 and 7.
@@ -232,27 +122,20 @@ Result<ControllerExchange::Step> ControllerExchange::on_negotiate(Now now, const
     context_.out.report({Report::Level::kWarning, "crl-outdated", token_.policy.group, member_.name,
                          "the member holds a newer revocation list than this host"});
   }
-  if (auto good = review(now, state, message); !good) {
+  if (auto good = review(now, state.agreed, message); !good) {
     context_.out.count(good.error().kind);
-    const auto sealed = Channel::seal(
-        channel_.next_header(MessageType::kRefusal),
-        wire::encode_body(wire::Refusal{std::string(good.error().name())}), state.stage.down);
-    return Step{Done{}, sealed.datagrams, Outcome::kFailed, good.error()};
+    return Step{Done{}, seal_refusal(channel_, good.error(), state.agreed.stage.down),
+                Outcome::kFailed, good.error()};
   }
-  const Bytes th2 = keys::transcript_2(channel_.hash(), state.create_1, state.create_2,
-                                       state.negotiate_1, in.octets);
-  return Step{Reviewed{state.key_ids, keys::derive_pairwise(channel_.hash(), state.root, th2),
-                       std::move(state.packet)},
+  auto keys = derive_pairwise(channel_, state.agreed, state.negotiate_1, in.octets);
+  return Step{Reviewed{state.agreed.key_ids, std::move(keys), std::move(state.agreed.packet)},
               {},
               Outcome::kReviewed};
 }
 
-Result<void> ControllerExchange::review(Now now, const AwaitNegotiate& state,
+Result<void> ControllerExchange::review(Now now, const Agreed& agreed,
                                         const wire::Negotiate2& negotiate) const {
-  if (negotiate.key_ids != state.key_ids) {
-    return fail(kKeyIdDiffers, "the negotiation names other keys than the creation");
-  }
-  auto host = review_host(context_, negotiate.certificates, state.member_key, now);
+  auto host = prove_answerer(context_, agreed, negotiate, now);
   if (!host) return pass_on(host);
   if (host->name != member_.name) {
     return fail(kWrongHost, "asked " + member_.name + ", " + host->name + " answered");

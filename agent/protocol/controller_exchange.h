@@ -3,10 +3,8 @@
 
 #include <variant>
 
-#include "agent/crypto/agreement.h"
-#include "agent/keys/schedule.h"
-#include "agent/protocol/channel.h"
 #include "agent/protocol/epoch.h"
+#include "agent/protocol/handshake.h"
 
 namespace gkmpd::protocol {
 
@@ -60,28 +58,10 @@ class ControllerExchange {
   [[nodiscard]] const Error& error() const { return *error_; }
 
  private:
-  struct Shares {
-    crypto::EphemeralKey first;                  // for the GTEK, or the SKEK
-    std::optional<crypto::EphemeralKey> second;  // for the GKEK
-  };
   struct Start {};
-  struct AwaitCreate {
-    Shares shares;
-    std::vector<KeyId> key_ids;
-    ByteArray<32> nonce{};
-    Bytes create_1;
-  };
   struct AwaitNegotiate {
-    AwaitNegotiate(crypto::PublicKey key, std::vector<KeyId> ids)
-        : member_key(std::move(key)), key_ids(std::move(ids)) {}
-    crypto::PublicKey member_key;
-    std::vector<KeyId> key_ids;
-    Bytes create_1;
-    Bytes create_2;
+    Agreed agreed;
     Bytes negotiate_1;
-    keys::TwoWay stage;
-    Secret root;
-    std::optional<keys::GroupKeyPacket> packet;
   };
   /// State 4 or 7 done. Holds what the statement needs until download().
   struct Reviewed {
@@ -95,7 +75,7 @@ class ControllerExchange {
     EpochId epoch_id{};
   };
   struct Done {};
-  using State = std::variant<Start, AwaitCreate, AwaitNegotiate, Reviewed, AwaitAck, Done>;
+  using State = std::variant<Start, Opened, AwaitNegotiate, Reviewed, AwaitAck, Done>;
 
   struct Step {
     State next;
@@ -117,20 +97,12 @@ class ControllerExchange {
   [[nodiscard]] const Secret* stage_key() const;
   [[nodiscard]] const Secret* ack_key() const;
 
-  [[nodiscard]] Result<Step> on_create_grp_keys(Now now, const Incoming& in);
-  [[nodiscard]] Result<Step> on_create_session_kek(Now now, const Incoming& in);
+  [[nodiscard]] Result<Step> on_create(Now now, const Incoming& in);
   [[nodiscard]] Result<Step> on_negotiate(Now now, const Incoming& in);
   [[nodiscard]] Result<Step> on_ack(Now now, const Incoming& in);
   [[nodiscard]] Result<Step> on_refusal(Now now, const Incoming& in);
 
-  template <typename Create2>
-  [[nodiscard]] Result<Bytes> check_create_2(const Incoming& in, const Create2& create,
-                                             const crypto::PublicKey& key) const;
-  template <typename Create1>
-  [[nodiscard]] Result<Bytes> signed_create(wire::MessageType type, Create1 create);
-  [[nodiscard]] Result<Step> negotiate(AwaitNegotiate next, ByteView th1,
-                                       ByteView create_2_signature);
-  [[nodiscard]] Result<void> review(Now now, const AwaitNegotiate& state,
+  [[nodiscard]] Result<void> review(Now now, const Agreed& agreed,
                                     const wire::Negotiate2& negotiate) const;
   [[nodiscard]] Result<void> review_sources(const identity::Host& host,
                                             const std::vector<IpAddress>& sources) const;

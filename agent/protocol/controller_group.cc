@@ -20,9 +20,9 @@ bool is_of_the_network(const Error& error) {
 ControllerGroup::ControllerGroup(Context& context, identity::GroupToken token, std::uint8_t rank)
     : context_(context), token_(std::move(token)), rank_(rank) {}
 
-Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(Context& context,
-                                                               const CreateGroupCommand& command,
-                                                               Now now) {
+Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(
+    Context& context, const CreateGroupCommand& command, const std::optional<CommandMark>& mark,
+    Now now) {
   auto token = review_token(context, command.token, now);
   if (!token) return pass_on(token);
   auto self = context.config.trust.check_host(context.config.certificate,
@@ -38,6 +38,7 @@ Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(Context& context,
   if (auto good = group->take_members(*list); !good) return pass_on(good);
   if (auto good = group->plan_epoch(); !good) return pass_on(good);
   if (auto good = group->assign_senders(); !good) return pass_on(good);
+  if (mark) group->floor_.marks.raise(*mark);
   return group;
 }
 

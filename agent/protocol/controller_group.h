@@ -12,11 +12,13 @@ namespace gkmpd::protocol {
 
 class ControllerGroup {
  public:
-  /// State 1: checks the command as RFC 2093 5.1 says. An error changes nothing.
+  /// State 1: checks the command as RFC 2093 5.1 says. An error changes nothing. `mark` is that of
+  /// a command that came over the network.
   [[nodiscard]] static Result<std::unique_ptr<ControllerGroup>> make(
-      Context& context, const CreateGroupCommand& command, Now now);
+      Context& context, const CreateGroupCommand& command, const std::optional<CommandMark>& mark,
+      Now now);
 
-  /// Asks for the mark to be saved; nothing is sent before that is done.
+  /// Asks for the marks to be saved; nothing is sent before that is done.
   void begin();
 
   [[nodiscard]] const identity::GroupToken& token() const { return token_; }

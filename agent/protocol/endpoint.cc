@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/protocol/command_side.h"
 #include "agent/protocol/controller_group.h"
 #include "agent/protocol/errors.h"
 #include "agent/protocol/member_side.h"
@@ -56,7 +57,7 @@ std::string_view to_text(GroupState state) {
   return "unknown";
 }
 
-class Endpoint::Impl {
+class Endpoint::Impl final : public GroupOffice {
  public:
   Impl(EndpointConfig config, identity::Host self, std::map<GroupId, GroupFloor> floors,
        Random& random, const std::vector<AdoptedGroup>& adopted, Now now)
@@ -66,7 +67,8 @@ class Endpoint::Impl {
                  .floors = std::move(floors),
                  .adopted = AdoptedGroups(adopted, now),
                  .out = {}},
-        member_side_(context_) {
+        member_side_(context_),
+        command_side_(context_, *this) {
     for (const AdoptedGroup& group : adopted) {
       context_.addresses[group.id] = {group.name, group.data_address,
                                       group.memo.control_multicast.ip};
@@ -83,6 +85,7 @@ class Endpoint::Impl {
 
   void handle_timeout(Now now) {
     member_side_.handle_timeout(now);
+    command_side_.handle_timeout(now);
     for (auto& [id, group] : controlled_) group->handle_timeout(now);
     for (std::string& name : context_.adopted.expire(now)) {
       context_.out.report({Report::Level::kWarning, "epoch-expired", std::move(name), "",
@@ -90,8 +93,22 @@ class Endpoint::Impl {
     }
   }
 
-  Result<GroupId> handle_command(Now now, const CreateGroupCommand& command) {
-    auto group = ControllerGroup::make(context_, command, now);
+  Result<void> create(Now now, const CreateGroupCommand& command,
+                      const CommandMark& mark) override {
+    auto created = handle_command(now, command, mark);
+    if (!created) return pass_on(created);
+    return {};
+  }
+
+  [[nodiscard]] std::optional<GroupView> controlled(const GroupId& group) const override {
+    const auto found = controlled_.find(group);
+    if (found == controlled_.end()) return std::nullopt;
+    return found->second->describe();
+  }
+
+  Result<GroupId> handle_command(Now now, const CreateGroupCommand& command,
+                                 const std::optional<CommandMark>& mark) {
+    auto group = ControllerGroup::make(context_, command, mark, now);
     if (!group) return pass_on(group);
     const GroupId id = (*group)->token().group_id;
     if (controlled_.size() >= kMaxGroups) {
@@ -122,6 +139,7 @@ class Endpoint::Impl {
 
   [[nodiscard]] std::optional<MonoTime> next_timeout() const {
     std::optional<MonoTime> earliest = member_side_.next_timeout();
+    keep_earlier(earliest, command_side_.next_timeout());
     for (const auto& [id, group] : controlled_) keep_earlier(earliest, group->next_timeout());
     keep_earlier(earliest, context_.adopted.next_timeout());
     return earliest;
@@ -153,6 +171,9 @@ class Endpoint::Impl {
     auto datagram = wire::decode_datagram(octets);
     if (!datagram) return pass_on(datagram);
     const auto controlled = controlled_.find(datagram->header.group);
+    if (datagram->header.role == wire::SenderRole::kCommander) {
+      return command_side_.handle_datagram(now, from, *datagram, octets);
+    }
     const bool from_controller = datagram->header.role == wire::SenderRole::kController;
     if (from_controller) {
       if (controlled != controlled_.end() && !controlled->second->over()) return fail(kOwnGroup);
@@ -193,6 +214,7 @@ class Endpoint::Impl {
 
   Context context_;
   MemberSide member_side_;
+  CommandSide command_side_;
   std::map<GroupId, std::unique_ptr<ControllerGroup>> controlled_;
 };
 
@@ -217,7 +239,7 @@ void Endpoint::handle_datagram(Now now, const SocketAddress& from, ByteView octe
 }
 void Endpoint::handle_timeout(Now now) { impl_->handle_timeout(now); }
 Result<GroupId> Endpoint::handle_command(Now now, const CreateGroupCommand& command) {
-  return impl_->handle_command(now, command);
+  return impl_->handle_command(now, command, std::nullopt);
 }
 void Endpoint::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
   impl_->handle_saved(now, id, outcome);

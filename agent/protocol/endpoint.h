@@ -18,6 +18,7 @@
 #include "agent/crypto/signature.h"
 #include "agent/identity/token.h"
 #include "agent/identity/trust.h"
+#include "agent/protocol/command_marks.h"
 #include "agent/wire/messages.h"
 #include "xfrm/spec.h"
 
@@ -43,6 +44,7 @@ struct GroupFloor {
   identity::TokenMark token;
   EpochTuple tuple;  // highest signed or accepted
   std::uint16_t next_sender_id = 1;
+  CommandMarks marks;  // of commanders on other hosts
   friend bool operator==(const GroupFloor&, const GroupFloor&) = default;
 };
 

@@ -51,6 +51,16 @@ inline constexpr ErrorKind kNoMemberAnswered{"protocol.no-member-answered"};
 inline constexpr ErrorKind kSaveFailed{"protocol.save-failed"};
 inline constexpr ErrorKind kNumbersExhausted{"protocol.numbers-exhausted"};
 
+// Commands over the network (profile S26).
+inline constexpr ErrorKind kMemberListTooLong{"protocol.member-list-too-long"};
+inline constexpr ErrorKind kCommandSigner{"protocol.command-signer"};
+inline constexpr ErrorKind kCommandTarget{"protocol.command-for-another"};
+inline constexpr ErrorKind kCommandToken{"protocol.command-token-differs"};
+inline constexpr ErrorKind kCommandExpired{"protocol.command-expired"};
+inline constexpr ErrorKind kCommandTooEarly{"protocol.command-valid-too-long"};
+inline constexpr ErrorKind kCommandStale{"protocol.command-stale"};
+inline constexpr ErrorKind kReportDiffers{"protocol.report-differs"};
+
 // Statements (profile P18) and heartbeats (P17).
 inline constexpr ErrorKind kStatementForm{"protocol.statement-form"};
 inline constexpr ErrorKind kStatementStale{"protocol.statement-stale"};

@@ -14,7 +14,7 @@ inline constexpr std::size_t kMaxExchangesPerGroup = 64;
 inline constexpr std::size_t kMaxMemberExchanges = 64;
 inline constexpr std::size_t kMaxGroups = 256;
 /// Octets of unfinished messages: of all exchanges that this host answers, and of all that it
-/// opened, each by itself, so that strangers cannot crowd out our own.
+/// opened, and of commanders' sessions, each by itself, so that strangers cannot crowd out our own.
 inline constexpr std::size_t kMaxReassemblyOctets = 128 * 1024;
 /// Reports not yet fetched; other events are bounded by the groups and never dropped.
 inline constexpr std::size_t kMaxQueuedReports = 4096;
@@ -37,6 +37,18 @@ inline constexpr milliseconds kRetryMemberMax{300'000};
 /// A member forgets an exchange in which nothing comes, and keeps the answer of a finished one for
 /// retransmissions, this long.
 inline constexpr milliseconds kMemberExchangeLife{60'000};
+
+/// Sessions with commanders, all groups together; one in which nothing comes is forgotten.
+inline constexpr std::size_t kMaxCommandSessions = 16;
+inline constexpr milliseconds kCommandSessionLife{60'000};
+/// Commanders whose last counter is remembered by name, in each group; the others share the highest
+/// of those that had to make room.
+inline constexpr std::size_t kMaxCommandMarks = 16;
+/// How far ahead the end of a command's validity may be, and how far a commander puts it.
+inline constexpr seconds kMaxCommandLife{3600};
+inline constexpr seconds kCommandLife{600};
+/// A commander asks how far it is this long after the last whole answer.
+inline constexpr milliseconds kStatusInterval{500};
 
 /// A group that the kernel did not take is tried again after this long, doubling up to the maximum.
 inline constexpr milliseconds kRetryInstallFirst{1000};

@@ -4,9 +4,8 @@
 #include <memory>
 #include <variant>
 
-#include "agent/keys/schedule.h"
-#include "agent/protocol/channel.h"
 #include "agent/protocol/epoch.h"
+#include "agent/protocol/handshake.h"
 
 namespace gkmpd::protocol {
 
@@ -51,21 +50,6 @@ class MemberExchange {
 
  private:
   struct Start {};
-  /// State 2 or 5 done: keys exist, provisional and unused.
-  struct AwaitNegotiate {
-    explicit AwaitNegotiate(crypto::PublicKey key) : controller_key(std::move(key)) {}
-    bool group_flow = false;
-    Bytes create_1;
-    Bytes create_2;
-    Bytes create_2_signature;
-    Bytes th1;
-    Digest token_hash{};
-    crypto::PublicKey controller_key;
-    std::vector<KeyId> key_ids;
-    keys::TwoWay stage;
-    Secret root;
-    std::optional<keys::GroupKeyPacket> packet;
-  };
   /// State 3 or 6 done: both sides' permissions and the token are checked.
   struct AwaitDownload {
     AwaitDownload(identity::GroupToken held_token, identity::Host host, std::uint8_t host_rank)
@@ -79,7 +63,7 @@ class MemberExchange {
     std::optional<keys::GroupKeyPacket> packet;
   };
   struct Done {};
-  using State = std::variant<Start, AwaitNegotiate, AwaitDownload, Prepared, Done>;
+  using State = std::variant<Start, Agreed, AwaitDownload, Prepared, Done>;
 
   /// A handler's whole effect: assigned at once, or not at all.
   struct Step {
@@ -106,11 +90,7 @@ class MemberExchange {
   [[nodiscard]] Result<Step> on_download(Now now, const Incoming& in, const Epoch* held);
   [[nodiscard]] Result<Step> on_refusal(Now now, const Incoming& in, const Epoch* held);
 
-  template <typename Create1, typename Create2>
-  [[nodiscard]] Result<Step> answer_create(const Incoming& in, const Create1& create,
-                                           Create2 answer, wire::MessageType answer_type,
-                                           AwaitNegotiate next);
-  [[nodiscard]] Result<AwaitDownload> review(Now now, const AwaitNegotiate& state,
+  [[nodiscard]] Result<AwaitDownload> review(Now now, const Agreed& agreed,
                                              const wire::Negotiate1& negotiate,
                                              identity::Host controller) const;
   [[nodiscard]] Step end_silently(const Error& why);

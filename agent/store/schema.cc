@@ -26,6 +26,12 @@ CREATE TABLE floors (
   tuple_epoch INTEGER NOT NULL,
   next_sender_id INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE command_marks (
+  group_id BLOB NOT NULL CHECK (length(group_id) = 16),
+  commander BLOB NOT NULL CHECK (length(commander) = 32),
+  counter INTEGER NOT NULL,
+  PRIMARY KEY (group_id, commander)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE crls (
   issuer BLOB NOT NULL PRIMARY KEY CHECK (length(issuer) = 32),
   number INTEGER NOT NULL,

@@ -24,6 +24,13 @@ constexpr const char* kSelectFloors =
     "SELECT group_id, group_name, token_version, token_hash, tuple_token_version, tuple_term,"
     " tuple_rank, tuple_epoch, next_sender_id FROM floors";
 
+/// Counters of `commander` up to this are used.
+std::uint64_t last_counter(const Floor& floor, const NameHash& commander) {
+  auto found = floor.command_marks.find(commander);
+  if (found == floor.command_marks.end()) found = floor.command_marks.find(NameHash{});
+  return found == floor.command_marks.end() ? 0 : found->second;
+}
+
 /// What `wanted` would lower, or nothing.
 std::string what_is_lowered(const Floor& held, const Floor& wanted) {
   if (wanted.token_version < held.token_version) {
@@ -39,6 +46,12 @@ std::string what_is_lowered(const Floor& held, const Floor& wanted) {
   if (wanted.tuple == held.tuple && wanted.next_sender_id < held.next_sender_id) {
     return "sender id " + std::to_string(wanted.next_sender_id) + " of epoch " + held.tuple.text() +
            " is used";
+  }
+  for (const auto& [commander, counter] : held.command_marks) {
+    if (last_counter(wanted, commander) < counter) {
+      return "counter " + std::to_string(counter) + " of commander " + to_hex(commander) +
+             " is used";
+    }
   }
   return {};
 }
@@ -57,12 +70,14 @@ class Store::Impl {
     while (true) {
       auto row = rows.step();
       if (!row) return pass_on(row);
-      if (!*row) return floors;
+      if (!*row) break;
       GroupId group{};
       Floor floor;
       if (!read_floor(rows, group, floor)) return damaged(database_, "a group's floor");
       floors.emplace(group, std::move(floor));
     }
+    if (auto read = read_marks(floors); !read) return pass_on(read);
+    return floors;
   }
 
   Result<void> check_floor(const GroupId& group, const Floor& floor) {
@@ -81,7 +96,37 @@ class Store::Impl {
     write.bind(group).bind(floor.group_name).bind(floor.token_version).bind(floor.token_hash);
     write.bind(floor.tuple.token_version).bind(floor.tuple.term).bind(floor.tuple.rank);
     write.bind(floor.tuple.epoch).bind(floor.next_sender_id);
-    return write.run();
+    if (auto written = write.run(); !written) return written;
+    return write_marks(group, floor);
+  }
+
+  Result<void> read_marks(std::map<GroupId, Floor>& floors) {
+    Statement rows(database_, kReadFailed,
+                   "SELECT group_id, commander, counter FROM command_marks");
+    while (true) {
+      auto row = rows.step();
+      if (!row) return pass_on(row);
+      if (!*row) return {};
+      GroupId group{};
+      NameHash commander{};
+      const bool good = read_array(rows, 0, group) && read_array(rows, 1, commander);
+      const auto floor = floors.find(group);
+      if (!good || floor == floors.end()) return damaged(database_, "a commander's mark");
+      floor->second.command_marks[commander] = rows.number(2);
+    }
+  }
+
+  /// Marks that have made room for others go.
+  Result<void> write_marks(const GroupId& group, const Floor& floor) {
+    Statement clear(database_, kWriteFailed, "DELETE FROM command_marks WHERE group_id = ?");
+    if (auto cleared = clear.bind(group).run(); !cleared) return cleared;
+    for (const auto& [commander, counter] : floor.command_marks) {
+      Statement write(database_, kWriteFailed, "INSERT INTO command_marks VALUES (?, ?, ?)");
+      if (auto written = write.bind(group).bind(commander).bind(counter).run(); !written) {
+        return written;
+      }
+    }
+    return {};
   }
 
   /// The slot of `group`, if it has one.

@@ -28,6 +28,9 @@ struct Floor {
   Digest token_hash{};
   EpochTuple tuple;
   std::uint16_t next_sender_id = 1;
+  /// The last counter of each commander's orders, under its name hash; that of all other
+  /// commanders under zeros.
+  std::map<NameHash, std::uint64_t> command_marks;
   friend bool operator==(const Floor&, const Floor&) = default;
 };
 
@@ -84,7 +87,8 @@ class Store {
 
   [[nodiscard]] Result<std::map<GroupId, Floor>> floors();
   /// Never lowers a token version or a tuple, nor a sender id within one tuple, nor changes the
-  /// hash of a token version: `store.floor-lowered`, nothing written.
+  /// hash of a token version, nor lets a commander's counter come again: `store.floor-lowered`,
+  /// nothing written.
   [[nodiscard]] Result<void> raise_floor(const GroupId& group, const Floor& floor);
 
   /// The newest revocation list accepted of each issuer, as DER.

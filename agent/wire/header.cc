@@ -8,37 +8,46 @@ namespace {
 
 void get(Reader& in, MessageType& type) {
   using enum MessageType;
-  get_enum(in, type,
-           {kCreateGrpKeys1, kCreateGrpKeys2, kNegotiateGrpKeys1, kNegotiateGrpKeys2,
-            kCreateSessionKek1, kCreateSessionKek2, kNegotiateSessionKeys1, kNegotiateSessionKeys2,
-            kDownloadGrpKeys, kKeyDownloadAck, kHeartbeat, kRefusal},
-           "message type", kUnknownType);
+  get_enum(
+      in, type,
+      {kCreateGrpKeys1, kCreateGrpKeys2, kNegotiateGrpKeys1, kNegotiateGrpKeys2, kCreateSessionKek1,
+       kCreateSessionKek2, kNegotiateSessionKeys1, kNegotiateSessionKeys2, kDownloadGrpKeys,
+       kKeyDownloadAck, kHeartbeat, kRefusal, kReport, kCommand, kStatusRequest},
+      "message type", kUnknownType);
 }
 
 void get(Reader& in, SenderRole& role) {
-  get_enum(in, role, {SenderRole::kController, SenderRole::kMember}, "role", kUnknownRole);
+  using enum SenderRole;
+  get_enum(in, role, {kController, kMember, kCommander}, "role", kUnknownRole);
 }
 
-/// Who may send a message of `type`; nothing if both may.
-std::optional<SenderRole> only_sender(MessageType type) {
+/// May a host in `role` send a message of `type`? Figure 2's first four messages serve commanders
+/// too, who open their sessions with a controller by them.
+bool may_send(SenderRole role, MessageType type) {
+  using enum SenderRole;
   switch (type) {
     case MessageType::kCreateGrpKeys1:
     case MessageType::kNegotiateGrpKeys1:
-    case MessageType::kCreateSessionKek1:
-    case MessageType::kNegotiateSessionKeys1:
     case MessageType::kDownloadGrpKeys:
     case MessageType::kHeartbeat:
-      return SenderRole::kController;
+    case MessageType::kReport:
+      return role == kController;
     case MessageType::kCreateGrpKeys2:
     case MessageType::kNegotiateGrpKeys2:
+    case MessageType::kKeyDownloadAck:
+      return role == kMember;
+    case MessageType::kCommand:
+    case MessageType::kStatusRequest:
+      return role == kCommander;
+    case MessageType::kCreateSessionKek1:
+    case MessageType::kNegotiateSessionKeys1:
+      return role == kController || role == kCommander;
     case MessageType::kCreateSessionKek2:
     case MessageType::kNegotiateSessionKeys2:
-    case MessageType::kKeyDownloadAck:
-      return SenderRole::kMember;
     case MessageType::kRefusal:
-      return std::nullopt;
+      return role == kController || role == kMember;
   }
-  return std::nullopt;
+  return false;
 }
 
 /// Fields that must be zero: flags, and what is reserved.
@@ -67,7 +76,7 @@ Header read_header(Reader& in) {
   get(in, header.type);
   get(in, header.role);
   get_zero(in, 2);  // flags, reserved
-  if (const auto only = only_sender(header.type); only && *only != header.role) {
+  if (!may_send(header.role, header.type)) {
     in.fail(kWrongRole, std::string(to_text(header.type)) + " from the wrong side");
   }
   get(in, header.exchange);
@@ -111,6 +120,12 @@ std::string_view to_text(MessageType type) {
       return "Heartbeat";
     case MessageType::kRefusal:
       return "Refusal";
+    case MessageType::kReport:
+      return "Report";
+    case MessageType::kCommand:
+      return "Command";
+    case MessageType::kStatusRequest:
+      return "Status_Request";
   }
   return "unknown";
 }
@@ -124,6 +139,9 @@ bool is_sealed(MessageType type) {
     case MessageType::kDownloadGrpKeys:
     case MessageType::kKeyDownloadAck:
     case MessageType::kRefusal:
+    case MessageType::kReport:
+    case MessageType::kCommand:
+    case MessageType::kStatusRequest:
       return true;
     case MessageType::kCreateGrpKeys1:
     case MessageType::kCreateGrpKeys2:

@@ -21,8 +21,9 @@ inline constexpr std::size_t kMaxMessage = kMaxFragments * (kMaxBody - kSealOver
 inline constexpr std::uint16_t kMagic = 0x474b;  // "GK"
 inline constexpr std::uint8_t kVersion = 1;
 
-/// Messages of RFC 2093 section 4 that figures 1 and 2 use, plus heartbeat and refusal. Numbers of
-/// later messages are reserved in docs/PROTOCOL.md.
+/// Messages of RFC 2093 section 4 that figures 1 and 2 use, plus heartbeat, refusal, and what a
+/// commander and a controller say to each other. Numbers of later messages are reserved in
+/// docs/PROTOCOL.md.
 enum class MessageType : std::uint8_t {
   kCreateGrpKeys1 = 1,
   kCreateGrpKeys2 = 2,
@@ -36,6 +37,9 @@ enum class MessageType : std::uint8_t {
   kKeyDownloadAck = 10,
   kHeartbeat = 15,
   kRefusal = 16,
+  kReport = 23,
+  kCommand = 24,
+  kStatusRequest = 25,
 };
 /// As RFC 2093 spells it with underscores: "Create_Grp_Keys_1".
 [[nodiscard]] std::string_view to_text(MessageType type);
@@ -43,7 +47,7 @@ enum class MessageType : std::uint8_t {
 [[nodiscard]] bool is_sealed(MessageType type);
 
 /// The sender's role in the exchange.
-enum class SenderRole : std::uint8_t { kController = 1, kMember = 2 };
+enum class SenderRole : std::uint8_t { kController = 1, kMember = 2, kCommander = 3 };
 
 struct Header {
   Suite suite = Suite::kX25519Sha256;

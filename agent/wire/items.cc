@@ -66,6 +66,14 @@ std::string_view item_name(std::uint16_t number) {
       return "multicast control address";
     case Item::kActive:
       return "active";
+    case Item::kCommand:
+      return "command";
+    case Item::kReport:
+      return "report";
+    case Item::kMemberList:
+      return "member list";
+    case Item::kFirstMember:
+      return "first member";
     case Item::kSignature:
       return "signature";
   }

@@ -41,6 +41,10 @@ enum class Item : std::uint16_t {
   kControlUnicast = 27,
   kControlMulticast = 28,
   kActive = 29,
+  kCommand = 46,
+  kReport = 47,
+  kMemberList = 54,     // 3.1
+  kFirstMember = 55,    // of the members that a report is asked for
   kSignature = 0x7fff,  // 3.8, 3.10: the highest, so nothing stands behind it
 };
 

@@ -104,6 +104,23 @@ void fields(auto& items, Is<Heartbeat> auto& m) {
   items.signature(m.signature);
 }
 
+// Two items of the largest size, each behind its tag and length.
+static_assert(kMaxCommandOctets + kMaxMemberListOctets + std::size_t{2} * 4 <= kMaxMessage);
+
+void fields(auto& items, Is<Command> auto& m) {
+  items.octets(Item::kCommand, m.command, kMaxCommandOctets);
+  items.octets(Item::kMemberList, m.member_list, kMaxMemberListOctets);
+}
+
+void fields(auto& items, Is<StatusRequest> auto& m) {
+  items.item(Item::kRequest, m.request);
+  items.item(Item::kFirstMember, m.first);
+}
+
+void fields(auto& items, Is<Report> auto& m) {
+  items.octets(Item::kReport, m.report, kMaxReportOctets);
+}
+
 Bytes write(const Message& message, ItemWriter::Signature signature) {
   ItemWriter items(signature);
   std::visit([&items](const auto& m) { fields(items, m); }, message);
@@ -160,6 +177,12 @@ Result<Message> decode_body(MessageType type, ByteView body) {
       return read<Heartbeat>(body);
     case MessageType::kRefusal:
       return read<Refusal>(body);
+    case MessageType::kReport:
+      return read<Report>(body);
+    case MessageType::kCommand:
+      return read<Command>(body);
+    case MessageType::kStatusRequest:
+      return read<StatusRequest>(body);
   }
   return fail(kUnknownType, std::to_string(static_cast<unsigned>(type)));
 }

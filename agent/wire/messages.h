@@ -21,6 +21,8 @@ using CreationField = Bytes;  // a share of the suite's key agreement
 
 /// RFC 2093 3.18; only requests that a message of today makes.
 enum class Request : std::uint8_t { kGroupCreation = 5 };
+/// The same item in a Status_Request, which knows no other.
+enum class StatusInquiry : std::uint8_t { kStatus = 6 };
 
 struct CrlNumber {
   Digest issuer_key_hash{};
@@ -39,6 +41,11 @@ inline constexpr std::size_t kMaxTokenOctets = 32 * 1024;
 inline constexpr std::array<std::size_t, 3> kShareOctets{32, 65, 97};
 inline constexpr std::size_t kMaxPublicKeyOctets = 256;
 inline constexpr std::size_t kMaxSignatureOctets = 256;
+/// A command as its commander signed it, and the member list with it: together they fit
+/// kMaxMessage.
+inline constexpr std::size_t kMaxCommandOctets = 8 * 1024;
+inline constexpr std::size_t kMaxMemberListOctets = 0xffff;
+inline constexpr std::size_t kMaxReportOctets = 16 * 1024;
 /// Key ids of a Negotiate: GTEK and GKEK, or SKEK.
 inline constexpr std::size_t kGroupKeyIds = 2;
 inline constexpr std::size_t kSessionKeyIds = 1;
@@ -154,9 +161,29 @@ struct Heartbeat {
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
-using Message =
-    std::variant<CreateGrpKeys1, CreateGrpKeys2, CreateSessionKek1, CreateSessionKek2, Negotiate1,
-                 Negotiate2, DownloadGrpKeys, KeyDownloadAck, Refusal, Heartbeat>;
+/// Command_Create_Group (4.1) from a commander on another host, sealed.
+struct Command {
+  Bytes command;      // CMS, DER: see identity::check_command
+  Bytes member_list;  // the text that the token's hash binds
+  friend bool operator==(const Command&, const Command&) = default;
+};
+
+/// "How far is it?", sealed: asks for a report with the members of the list from `first` on.
+struct StatusRequest {
+  StatusInquiry request = StatusInquiry::kStatus;
+  std::uint16_t first = 0;
+  friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
+};
+
+/// Answer to a command or a status request, sealed.
+struct Report {
+  Bytes report;  // encoded GroupReport
+  friend bool operator==(const Report&, const Report&) = default;
+};
+
+using Message = std::variant<CreateGrpKeys1, CreateGrpKeys2, CreateSessionKek1, CreateSessionKek2,
+                             Negotiate1, Negotiate2, DownloadGrpKeys, KeyDownloadAck, Refusal,
+                             Heartbeat, Command, StatusRequest, Report>;
 
 /// The items of a message, in order. For a signed message, `signature` may be empty while the
 /// octets to be signed are wanted: see encode_unsigned.

@@ -9,6 +9,7 @@ namespace {
 using identity::Role;
 
 constexpr std::uint16_t kControlPort = 8480;
+constexpr std::uint16_t kCommanderPort = 41000;
 
 test::HostOptions everything() {
   return {.level = 2,
@@ -45,7 +46,11 @@ Fleet& Fleet::shared() {
   return fleet;
 }
 
-Fleet::Fleet() : pki_(11), strange_pki_(12), commander_(pki_.commander({"blue", "green"})) {
+Fleet::Fleet()
+    : pki_(11),
+      strange_pki_(12),
+      commander_(pki_.commander({"blue", "green"})),
+      revoked_commander_(pki_.commander({"blue", "green"})) {
   for (std::size_t i = 0; i < kMaxHosts; ++i) {
     test::HostOptions options = everything();
     if (i % 4 == 1) options.key_type = crypto::KeyType::kEd25519;
@@ -59,6 +64,7 @@ Fleet::Fleet() : pki_(11), strange_pki_(12), commander_(pki_.commander({"blue", 
   }
   old_trust_ = pki_.trust();
   pki_.revoke(flawed_.at(Flaw::kRevoked).certificate);
+  pki_.revoke(revoked_commander_.certificate);
   trust_ = pki_.trust();
   strange_trust_ = strange_pki_.trust();
 }
@@ -81,6 +87,14 @@ IpAddress Fleet::address_v6(std::size_t index) {
 
 HostSetup Fleet::good(std::size_t index) const {
   return {&hosts_[index], &*trust_, {address(index), kControlPort}, address_v6(index)};
+}
+
+HostSetup Fleet::commander(std::size_t index) const {
+  return {&commander_, &*trust_, {address(index), kCommanderPort}, {}};
+}
+
+HostSetup Fleet::revoked_commander(std::size_t index) const {
+  return {&revoked_commander_, &*old_trust_, {address(index), kCommanderPort}, {}};
 }
 
 HostSetup Fleet::flawed(Flaw flaw, std::size_t index) const {

@@ -36,6 +36,10 @@ class Fleet {
   [[nodiscard]] HostSetup flawed(Flaw flaw, std::size_t index) const;
   [[nodiscard]] static IpAddress address(std::size_t index);
   [[nodiscard]] static IpAddress address_v6(std::size_t index);
+  /// Commanders of every group, on hosts at the addresses that good(index) would have.
+  [[nodiscard]] HostSetup commander(std::size_t index) const;
+  /// On the list that all others hold, and not on its own.
+  [[nodiscard]] HostSetup revoked_commander(std::size_t index) const;
 
   /// A group named in `policy`, controlled by `controller`, of `listed` hosts of `world` (without
   /// the controller); `refused` of them are listed, but not entitled. The first `sender_count` of
@@ -64,6 +68,7 @@ class Fleet {
   std::vector<test::TestHost> hosts_;
   std::map<Flaw, test::TestHost> flawed_;
   test::TestHost commander_;
+  test::TestHost revoked_commander_;
   std::optional<identity::TrustStore> old_trust_;
   std::optional<identity::TrustStore> trust_;
   std::optional<identity::TrustStore> strange_trust_;

@@ -41,6 +41,7 @@ struct World::Host {
   std::map<GroupId, protocol::GroupFloor> disk;
   std::unique_ptr<crypto::SeededRandom> random;
   std::optional<protocol::Endpoint> endpoint;
+  std::optional<protocol::Commander> commander;  // where there is no endpoint
   std::set<std::pair<SocketAddress, GroupId>> joined;
   std::set<std::pair<EpochId, std::uint32_t>> burnt;   // SPIs installed for output, ever
   std::map<GroupId, protocol::AdoptedGroup> recorded;  // what the next start adopts
@@ -112,6 +113,49 @@ void World::start(HostIndex index) {
   kernels_.on_start(now_, index, host.endpoint->groups());
   note(index, "start", {});
   arm_timer(index);
+}
+
+HostIndex World::add_commander(const HostSetup& setup) {
+  const HostIndex index = hosts_.size();
+  auto host = std::make_unique<Host>();
+  host->setup = setup;
+  host->random_seed = sub_seed(options_.seed, 1000 + index);
+  host->random = std::make_unique<crypto::SeededRandom>(host->random_seed);
+  const std::int64_t error = options_.clock_error.count();
+  host->clock_error = seconds(chance_.between(-error, error));
+  hosts_.push_back(std::move(host));
+  network_.attach(index, setup.address);
+  return index;
+}
+
+Result<void> World::order(HostIndex index, const GroupPlan& plan, OrderOptions options) {
+  Host& host = *hosts_[index];
+  const test::TestHost& identity = *host.setup.identity;
+  const Now now = now_at(host);
+  auto sign = [&identity, now, change = options.change](const identity::CommandText& text) {
+    identity::CommandText changed = text;
+    if (change) change(changed);
+    return identity::sign_command(changed, identity.certificate, identity.key, {}, now.wall);
+  };
+  auto commander = protocol::Commander::make(
+      {.trust = *host.setup.trust,
+       .certificate = identity.certificate,
+       .intermediates = {},
+       .key = identity.key,
+       .controller = options.controller.value_or(setup(plan.controller).address),
+       .counter = options.counter,
+       .sign = std::move(sign)},
+      {plan.token, plan.member_list}, *host.random, now);
+  if (!commander) return pass_on(commander);
+  host.commander.emplace(std::move(*commander));
+  ++host.incarnation;
+  note(index, "order", {});
+  after_input(index);
+  return {};
+}
+
+const protocol::Commander& World::commander(HostIndex commander) const {
+  return *hosts_[commander]->commander;
 }
 
 void World::crash(HostIndex index) {
@@ -229,15 +273,21 @@ void World::arrive(const Delivery& delivery) {
 
 void World::receive(HostIndex index, const SocketAddress& from, const Bytes& octets) {
   Host& host = *hosts_[index];
-  if (!host.endpoint) return;
-  host.endpoint->handle_datagram(now_at(host), from, octets);
+  if (host.commander) {
+    host.commander->handle_datagram(now_at(host), from, octets);
+  } else if (host.endpoint) {
+    host.endpoint->handle_datagram(now_at(host), from, octets);
+  } else {
+    return;
+  }
   note(index, "datagram", octets);
   after_input(index);
 }
 
 void World::fire_timer(HostIndex index, std::uint64_t timer) {
   Host& host = *hosts_[index];
-  if (!host.endpoint || host.timer != timer || !host.timer_at) return;
+  const bool is_up = host.endpoint || host.commander;
+  if (!is_up || host.timer != timer || !host.timer_at) return;
   host.timer_at.reset();
   host.timers_at_once = host.last_timer_at == now_ ? host.timers_at_once + 1 : 1;
   host.last_timer_at = now_;
@@ -245,7 +295,11 @@ void World::fire_timer(HostIndex index, std::uint64_t timer) {
     findings_.add(now_, index, "livelock", "a timer does not go away");
     return;
   }
-  host.endpoint->handle_timeout(now_at(host));
+  if (host.commander) {
+    host.commander->handle_timeout(now_at(host));
+  } else {
+    host.endpoint->handle_timeout(now_at(host));
+  }
   note(index, "timeout", {});
   after_input(index);
 }
@@ -257,11 +311,15 @@ void World::after_input(HostIndex index) {
     return;
   }
   drain(index);
-  keys_.after_step(now_, index, *hosts_[index]->endpoint);
+  if (is_up(index)) keys_.after_step(now_, index, *hosts_[index]->endpoint);
   arm_timer(index);
 }
 
 void World::drain(HostIndex index) {
+  if (auto& commander = hosts_[index]->commander) {
+    while (auto transmit = commander->poll_transmit()) send(index, std::move(*transmit));
+    return;
+  }
   protocol::Endpoint& endpoint = *hosts_[index]->endpoint;
   while (auto event = endpoint.poll_event()) {
     std::visit([&](auto& one) { take(index, std::move(one)); }, *event);
@@ -271,7 +329,7 @@ void World::drain(HostIndex index) {
 
 void World::arm_timer(HostIndex index) {
   Host& host = *hosts_[index];
-  const auto due = host.endpoint->poll_timeout();
+  const auto due = host.commander ? host.commander->poll_timeout() : host.endpoint->poll_timeout();
   if (due == host.timer_at) return;
   host.timer_at = due;
   const std::uint64_t timer = ++host.timer;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/crypto/random.h"
+#include "agent/protocol/commander.h"
 #include "agent/protocol/endpoint.h"
 #include "tests/sim/kernel_rules.h"
 #include "tests/sim/key_rules.h"
@@ -85,6 +86,19 @@ class World {
   void kill(HostIndex host);
   void start(HostIndex host);
   [[nodiscard]] bool is_up(HostIndex host) const;
+
+  /// Adds a commander's host: no agent is on it, and `setup.hosts` means nothing.
+  HostIndex add_commander(const HostSetup& setup);
+  /// What an order may have instead of what an honest commander would give it.
+  struct OrderOptions {
+    std::uint64_t counter = 1;
+    std::optional<SocketAddress> controller;  // else the plan's
+    std::function<void(identity::CommandText&)> change;
+  };
+  /// Gives an order from there, in a session of its own; the last one is forgotten.
+  [[nodiscard]] Result<void> order(HostIndex commander, const GroupPlan& plan,
+                                   OrderOptions options);
+  [[nodiscard]] const protocol::Commander& commander(HostIndex commander) const;
 
   /// Tells the rules what to expect of a group. Before the first command.
   void watch(const GroupPlan& plan) { keys_.watch(plan.facts); }

@@ -92,6 +92,7 @@ std::vector<MessageSample> messages() {
   using enum MessageType;
   constexpr auto kController = SenderRole::kController;
   constexpr auto kMember = SenderRole::kMember;
+  constexpr auto kCommander = SenderRole::kCommander;
   const std::vector<KeyId> group_ids = {filled<16>(0x11), filled<16>(0x12)};
   const std::vector<KeyId> session_id = {filled<16>(0x21)};
   return {
@@ -117,6 +118,14 @@ std::vector<MessageSample> messages() {
        KeyDownloadAck{filled<16>(0x51), filled<32>(0x43)}},
       {"heartbeat", header(kHeartbeat, kController, 1), heartbeat()},
       {"refusal", header(kRefusal, kMember, 2), Refusal{"identity.level-too-low"}},
+      {"create-session-kek-1-commander", header(kCreateSessionKek1, kCommander, 1),
+       session_creation<CreateSessionKek1>()},
+      {"create-session-kek-2-commander", header(kCreateSessionKek2, kController, 1),
+       session_creation<CreateSessionKek2>()},
+      {"command", header(kCommand, kCommander, 3), Command{Bytes(11, 0x91), Bytes(13, 0x92)}},
+      {"status-request", header(kStatusRequest, kCommander, 4),
+       StatusRequest{StatusInquiry::kStatus, 258}},
+      {"report", header(kReport, kController, 4), Report{encode(group_report())}},
   };
 }
 
@@ -163,6 +172,21 @@ SenderTable sender_table() {
                        .first_id = 3,
                        .count = 2,
                        .sources = {*IpAddress::parse("10.9.0.2"), *IpAddress::parse("fd09::2")}}}};
+}
+
+GroupReport group_report() {
+  GroupReport report;
+  report.state = ReportedGroup::kPending;
+  report.epoch = {{3, 1, 0, 5}, filled<16>(0x51), from_unix(kSomeTime + 3900)};
+  report.sending = true;
+  report.install_error = "xfrm.refused";
+  report.listed = 4;
+  report.keyed = 1;
+  report.failed = 1;
+  report.first = 1;
+  report.members = {{"b", ReportedMember::kKeyed, ""},
+                    {"c.example", ReportedMember::kFailed, "protocol.timeout: no answer"}};
+  return report;
 }
 
 ExclusionSet exclusion_set() { return {{filled<32>(0x81), filled<32>(0x82)}}; }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/wire/messages.h"
+#include "agent/wire/report.h"
 
 namespace gkmpd::wire::samples {
 
@@ -24,6 +25,7 @@ struct MessageSample {
 [[nodiscard]] Statement statement();
 [[nodiscard]] SenderTable sender_table();
 [[nodiscard]] ExclusionSet exclusion_set();
+[[nodiscard]] GroupReport group_report();
 
 /// N octets of `value`.
 template <std::size_t N>

@@ -106,6 +106,37 @@ void put_exclusion_set(std::string& text, Reader& in) {
   while (!in.at_end()) put_fields(text, in, {{32, "host"}});
 }
 
+void put_text(std::string& text, Reader& in, std::string_view what) {
+  const ByteView size = in.octets(1);
+  put_field(text, size, std::string(what) + ", length");
+  const ByteView octets = in.octets(size[0]);
+  if (!octets.empty()) put_field(text, octets, what);
+}
+
+void put_report(std::string& text, Reader& in) {
+  put_fields(text, in, {{1, "version"}, {1, "state of the group"}});
+  put_text(text, in, "why it failed");
+  const ByteView epoch = in.octets(1);
+  put_field(text, epoch, "has an epoch");
+  if (epoch[0] == 1) {
+    put_fields(text, in,
+               {{4, "token version"},
+                {4, "term"},
+                {1, "rank"},
+                {4, "epoch"},
+                {16, "epoch id"},
+                {8, "not after"}});
+  }
+  put_fields(text, in, {{1, "installed"}, {1, "sending"}});
+  put_text(text, in, "install error");
+  put_fields(text, in, {{2, "listed"}, {2, "keyed"}, {2, "failed"}, {2, "first"}});
+  while (!in.at_end()) {
+    put_text(text, in, "member");
+    put_fields(text, in, {{1, "its state"}});
+    put_text(text, in, "why it failed");
+  }
+}
+
 VectorFile object_file(std::string_view name, Bytes octets,
                        void (*put_object)(std::string&, Reader&)) {
   VectorFile file{std::string(name) + ".txt", {}, std::move(octets)};
@@ -131,6 +162,7 @@ std::vector<VectorFile> vector_files() {
   files.push_back(object_file("statement", encode(statement()), put_statement));
   files.push_back(object_file("sender-table", encode(sender_table()), put_sender_table));
   files.push_back(object_file("exclusion-set", encode(exclusion_set()), put_exclusion_set));
+  files.push_back(object_file("group-report", encode(group_report()), put_report));
   return files;
 }
 

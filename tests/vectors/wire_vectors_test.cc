@@ -56,6 +56,7 @@ TEST(WireVectors, ObjectsDecodeToTheirSamples) {
   EXPECT_EQ(decode_statement(read_octets("statement.txt")).value(), statement());
   EXPECT_EQ(decode_sender_table(read_octets("sender-table.txt")).value(), sender_table());
   EXPECT_EQ(decode_exclusion_set(read_octets("exclusion-set.txt")).value(), exclusion_set());
+  EXPECT_EQ(decode_group_report(read_octets("group-report.txt")).value(), group_report());
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ bool write_corpus(const std::filesystem::path& directory) {
   put("statement", wire::encode(samples::statement()));
   put("sender_table", wire::encode(samples::sender_table()));
   put("exclusion_set", wire::encode(samples::exclusion_set()));
+  put("group_report", wire::encode(samples::group_report()));
   // Steps of five octets: index, count, size (two octets), fill. Three fragments, the last first.
   put("reassembler", {2, 3, 0x00, 0x07, 0xcc, 0, 3, 0x04, 0x98, 0xaa, 1, 3, 0x04, 0x98, 0xbb});
   return good;

@@ -154,6 +154,43 @@ TEST_F(FloorTest, SenderIdsOfOneTupleAreNeverTakenBack) {
   expect_refused(floor_at(5, {5, 3, 2, 40}, 7));
 }
 
+class CommandMarkTest : public FloorTest {
+ protected:
+  void SetUp() override {
+    held_.command_marks = {{NameHash{}, 40}, {digest(1), 70}, {digest(2), 0x7fffffffffffffff}};
+    FloorTest::SetUp();
+  }
+  Floor with(std::map<NameHash, std::uint64_t> marks) {
+    Floor floor = held_;
+    floor.command_marks = std::move(marks);
+    return floor;
+  }
+  const std::uint64_t high_ = 0x7fffffffffffffff;
+};
+
+TEST_F(CommandMarkTest, AreThereAfterReopening) {
+  expect_taken(held_);
+  store_ = [this] {
+    {
+      const Store gone = std::move(store_);
+    }
+    return open_or_die(scratch_.path());
+  }();
+  EXPECT_EQ(store_.floors()->at(group(1)), held_);
+}
+
+TEST_F(CommandMarkTest, CountersAreNeverTakenBack) {
+  expect_refused(with({{NameHash{}, 40}, {digest(1), 69}, {digest(2), high_}}));
+  expect_refused(with({{NameHash{}, 39}, {digest(1), 70}, {digest(2), high_}}));
+  expect_refused(with({{digest(1), 70}, {digest(2), high_}}));
+  expect_refused(with({}));
+}
+
+TEST_F(CommandMarkTest, AMarkMayGoWhenThatOfAllOthersCoversIt) {
+  expect_refused(with({{NameHash{}, 69}, {digest(2), high_}}));
+  expect_taken(with({{NameHash{}, 70}, {digest(2), high_}, {digest(3), 80}}));
+}
+
 TEST_F(FloorTest, SameIsTaken) { expect_taken(held_); }
 TEST_F(FloorTest, HigherEpochIsTaken) { expect_taken(floor_at(5, {5, 3, 2, 41}, 1)); }
 TEST_F(FloorTest, BetterRankIsTaken) { expect_taken(floor_at(5, {5, 3, 1, 1})); }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 
 #include "agent/wire/errors.h"
@@ -102,7 +103,7 @@ TEST(Header, EachFieldIsChecked) {
   EXPECT_EQ(refusal_with(kAtSuite, 5), kUnknownSuite);
   EXPECT_EQ(refusal_with(kAtSuite, 128), kUnknownSuite);
   EXPECT_EQ(refusal_with(kAtRole, 0), kUnknownRole);
-  EXPECT_EQ(refusal_with(kAtRole, 3), kUnknownRole);
+  EXPECT_EQ(refusal_with(kAtRole, 4), kUnknownRole);
   for (int bit = 0; bit < 8; ++bit) {
     const auto value = static_cast<std::uint8_t>(1 << bit);
     EXPECT_EQ(refusal_with(kAtFlags, value), kUnknownFlag);
@@ -112,8 +113,8 @@ TEST(Header, EachFieldIsChecked) {
   }
 }
 
-TEST(Header, OnlyTheTypesOfFigures1And2HeartbeatAndRefusalAreKnown) {
-  const std::set<unsigned> known = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16};
+TEST(Header, OnlyTheTypesOfFigures1And2HeartbeatRefusalAndCommandsAreKnown) {
+  const std::set<unsigned> known = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 23, 24, 25};
   for (unsigned type = 0; type < 256; ++type) {
     Bytes octets = datagram_of(some_header());
     octets[kAtType] = static_cast<std::uint8_t>(type);
@@ -124,10 +125,11 @@ TEST(Header, OnlyTheTypesOfFigures1And2HeartbeatAndRefusalAreKnown) {
 }
 
 TEST(Header, RolesFitTypes) {
-  const std::set<unsigned> from_controller = {1, 3, 5, 7, 9, 15, 16};
-  const std::set<unsigned> from_member = {2, 4, 6, 8, 10, 16};
-  for (const unsigned type : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 10U, 15U, 16U}) {
-    for (const unsigned role : {1U, 2U}) {
+  // By role: controller, member, commander.
+  const std::array<std::set<unsigned>, 3> may_send = {
+      {{1, 3, 5, 6, 7, 8, 9, 15, 16, 23}, {2, 4, 6, 8, 10, 16}, {5, 7, 24, 25}}};
+  for (const unsigned type : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 10U, 15U, 16U, 23U, 24U, 25U}) {
+    for (const unsigned role : {1U, 2U, 3U}) {
       Header header = some_header();
       header.type = static_cast<MessageType>(type);
       header.role = static_cast<SenderRole>(role);
@@ -135,7 +137,7 @@ TEST(Header, RolesFitTypes) {
       header.fragment_count = 1;
       if (header.type == MessageType::kHeartbeat) header.exchange = {};
       const Bytes octets = datagram_of(header);
-      if ((role == 1 ? from_controller : from_member).contains(type)) {
+      if (may_send[role - 1].contains(type)) {
         EXPECT_TRUE(decode_datagram(octets)) << type << " from " << role;
       } else {
         EXPECT_EQ(refusal_of(octets), kWrongRole) << type << " from " << role;
@@ -189,7 +191,7 @@ TEST(Header, TypesAreNamedAsInRfc2093) {
 }
 
 TEST(Header, SealedAreAllButCreationsAndHeartbeat) {
-  for (const unsigned type : {3U, 4U, 7U, 8U, 9U, 10U, 16U}) {
+  for (const unsigned type : {3U, 4U, 7U, 8U, 9U, 10U, 16U, 23U, 24U, 25U}) {
     EXPECT_TRUE(is_sealed(static_cast<MessageType>(type))) << type;
   }
   for (const unsigned type : {1U, 2U, 5U, 6U, 15U}) {

@@ -82,6 +82,15 @@ TEST(MessageLayout, DownloadAckAndRefusal) {
   EXPECT_EQ(to_hex(body_of("refusal")), "80160016" + to_hex(as_bytes("identity.level-too-low")));
 }
 
+TEST(MessageLayout, CommandStatusRequestAndReport) {
+  EXPECT_EQ(to_hex(body_of("command")),
+            "802e000b" + repeat("91", 11) + "8036000d" + repeat("92", 13));
+  EXPECT_EQ(to_hex(body_of("status-request")),
+            "8001000106"
+            "803700020102");
+  EXPECT_EQ(to_hex(body_of("report")), "802f006b" + to_hex(encode(samples::group_report())));
+}
+
 TEST(MessageLayout, Heartbeat) {
   EXPECT_EQ(to_hex(body_of("heartbeat")),
             "800a0020" + repeat("52", 32) + crl_items() + "80140010" + repeat("51", 16) +
@@ -174,6 +183,11 @@ TEST(Messages, TheLargestOfEachFitsAMessage) {
   download.exclusion_set = Bytes(kMaxExclusionSetOctets, 8);
   EXPECT_EQ(decode_body(MessageType::kDownloadGrpKeys, encode_body(download)).value(),
             Message(download));
+
+  const Command command{Bytes(kMaxCommandOctets, 9), Bytes(kMaxMemberListOctets, 10)};
+  EXPECT_EQ(decode_body(MessageType::kCommand, encode_body(command)).value(), Message(command));
+  const Report report{Bytes(kMaxReportOctets, 11)};
+  EXPECT_EQ(decode_body(MessageType::kReport, encode_body(report)).value(), Message(report));
 }
 
 TEST(Messages, CreationsFitOneDatagramWithTheLargestKeyAndSignature) {

@@ -163,8 +163,9 @@ TEST(Refused, BodiesOfOtherMessages) {
 }
 
 TEST(Refused, FixedItemsOfAnotherSize) {
-  const std::set<std::uint16_t> of_any_size = {0x8009, 0x800b, 0x800c, 0x800d, 0x800e, 0x800f,
-                                               0x8010, 0x8012, 0x8013, 0x8016, 0xffff};
+  const std::set<std::uint16_t> of_any_size = {0x8009, 0x800b, 0x800c, 0x800d, 0x800e,
+                                               0x800f, 0x8010, 0x8012, 0x8013, 0x8016,
+                                               0x802e, 0x802f, 0x8036, 0xffff};
   std::set<std::uint16_t> seen;
   for (const MessageSample& sample : samples::messages()) {
     for (const RawItem& item : take_apart(encode_body(sample.message))) {
@@ -179,7 +180,7 @@ TEST(Refused, FixedItemsOfAnotherSize) {
       EXPECT_EQ(refusal_with(sample, item.tag, {}), kBadValue) << item.tag;
     }
   }
-  EXPECT_EQ(seen.size(), 19U);
+  EXPECT_EQ(seen.size(), 20U);
 }
 
 TEST(Refused, SharesHaveTheSizesOfTheSuites) {
@@ -208,6 +209,11 @@ TEST(Refused, ValuesThatHaveNoMeaning) {
   }
   EXPECT_EQ(refusal_with(create, 0xffff, {}), kBadValue);
   EXPECT_EQ(refusal_with(create, 0xffff, Bytes(kMaxSignatureOctets + 1, 1)), kBadValue);
+
+  const auto status = sample_of(MessageType::kStatusRequest);
+  for (const Bytes& request : {Bytes{0}, Bytes{5}, Bytes{7}, Bytes{255}}) {
+    EXPECT_EQ(refusal_with(status, 0x8001, request), kBadValue);
+  }
 
   const auto heartbeat = sample_of(MessageType::kHeartbeat);
   EXPECT_EQ(refusal_with(heartbeat, 0x801d, {2}), kBadValue);

@@ -46,6 +46,19 @@ TEST(Progress, KernelAndSendingAreTold) {
                           "demo: this host sends under the group's key"));
 }
 
+TEST(Progress, ACommanderElsewhereIsToldWhoseKernelItIs) {
+  Json before = group("active", false, {});
+  before["role"] = "controller";
+  before["controller_address"] = "10.9.0.1:8480";
+  Json now = before;
+  now["installed"] = true;
+  now["sending"] = true;
+  EXPECT_THAT(progress_lines(before, now),
+              ElementsAre("demo: installed in the controller's kernel",
+                          "demo: the controller sends under the group's key"));
+  EXPECT_THAT(reasons(before), ElementsAre("the controller's kernel does not hold the group"));
+}
+
 TEST(Progress, TextOfOthersCannotSteerATerminal) {
   const Json now = group("active", false, {member("b\x1b[2J", "failed", "a\nb")});
   EXPECT_THAT(progress_lines(group("active", false, {}), now),

@@ -1,0 +1,82 @@
+#include "agent/protocol/commander.h"
+
+#include "agent/protocol/commander_exchange.h"
+
+namespace gkmpd::protocol {
+
+/// The exchange, and what it shares with nobody here.
+class Commander::Impl {
+ public:
+  Impl(Context own, identity::GroupToken token, CommanderExchange::Order order)
+      : context(std::move(own)), exchange(context, std::move(token), std::move(order)) {}
+
+  Context context;
+  CommanderExchange exchange;
+};
+
+Commander::Commander(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Commander::Commander(Commander&&) noexcept = default;
+Commander& Commander::operator=(Commander&&) noexcept = default;
+Commander::~Commander() = default;
+
+Result<Commander> Commander::make(CommanderConfig config, CreateGroupCommand order, Random& random,
+                                  Now now) {
+  auto self = config.trust.check_host(config.certificate, config.intermediates, now.wall);
+  if (!self) return pass_on(self);
+  if (!(config.certificate.public_key() == config.key.public_key())) {
+    return fail(kKeyDiffers, "the private key is not the one of the certificate");
+  }
+  auto token = identity::check_token(order.token, {.trust = &config.trust, .now = now.wall});
+  if (!token) return pass_on(token);
+  auto scope = identity::check_commander(self->permissions, token->policy);
+  if (!scope) return pass_on(scope);
+  if (order.member_list.size() > wire::kMaxMemberListOctets) {
+    return fail(kMemberListTooLong,
+                "a command over the network takes a member list of " +
+                    std::to_string(wire::kMaxMemberListOctets) + " octets, this one has " +
+                    std::to_string(order.member_list.size()) +
+                    ": leave out addresses that stand under [hosts] of the controller's "
+                    "configuration, or give the command on the controller's host");
+  }
+  auto list = identity::check_member_list(order.member_list, token->policy);
+  if (!list) return pass_on(list);
+
+  EndpointConfig as_host{.trust = config.trust,
+                         .limits = {},
+                         .certificate = config.certificate,
+                         .intermediates = config.intermediates,
+                         .key = config.key,
+                         .addresses = {},
+                         .port = 0,
+                         .hosts = {}};
+  if (config.controller.port == 0) config.controller.port = token->policy.control_port;
+  auto impl = std::make_unique<Impl>(
+      Context{.config = std::move(as_host),
+              .self = std::move(*self),
+              .random = random,
+              .floors = {},
+              .out = {}},
+      std::move(*token),
+      CommanderExchange::Order{config.controller, config.counter, std::move(config.sign),
+                               to_bytes(as_bytes(order.member_list))});
+  if (auto started = impl->exchange.start(now); !started) return pass_on(started);
+  return Commander(std::move(impl));
+}
+
+void Commander::handle_datagram(Now now, const SocketAddress& from, ByteView octets) {
+  auto handled = impl_->exchange.handle_datagram(now, from, octets);
+  if (!handled) impl_->context.out.count(handled.error().kind);
+}
+void Commander::handle_timeout(Now now) { impl_->exchange.handle_timeout(now); }
+std::optional<Transmit> Commander::poll_transmit() { return impl_->context.out.next_transmit(); }
+std::optional<MonoTime> Commander::poll_timeout() const { return impl_->exchange.next_timeout(); }
+const std::optional<GroupView>& Commander::group() const { return impl_->exchange.group(); }
+const std::optional<Error>& Commander::error() const { return impl_->exchange.error(); }
+const std::string& Commander::refused_as() const { return impl_->exchange.refused_as(); }
+const std::string& Commander::group_name() const { return impl_->exchange.group_name(); }
+const SocketAddress& Commander::controller() const { return impl_->exchange.controller(); }
+const std::map<std::string_view, std::uint64_t>& Commander::counters() const {
+  return impl_->context.out.counters();
+}
+
+}  // namespace gkmpd::protocol

@@ -1,0 +1,105 @@
+// gkmpctl group create --controller, as far as it goes without a controller. What becomes of an
+// order that is taken is seen in tests/kernel/lab/commands.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/ctl/program.h"
+
+namespace gkmpd::ctl {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* kPolicy = R"(kind = "gkmp-group-token-1"
+version = 1
+group = "demo"
+not_before = 2026-01-01T00:00:00Z
+not_after = 2099-01-01T00:00:00Z
+controllers = ["a"]
+actions = ["create"]
+level = 2
+categories = ["blue"]
+rekey_interval_s = 3600
+senders = ["a"]
+[ipsec]
+address = "239.1.1.1"
+spi_prefix = 10
+[control]
+address = "239.1.1.2"
+port = 8480
+)";
+
+class NetworkCreateTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    succeeds(place_.init());
+    succeeds(place_.issue("chief", "--role commander --group demo"));
+    place_.write("demo.toml", kPolicy);
+    place_.write("members.toml", list());
+    sign();
+  }
+  static std::string list() {
+    return "kind = \"gkmp-member-list-1\"\ngroup = \"demo\"\n[[member]]\nname = \"a\"\n"
+           "[[member]]\nname = \"b\"\naddress = \"10.9.0.2\"\n";
+  }
+  void succeeds(const Outcome& outcome) { ASSERT_EQ(outcome.code, 0) << outcome.output; }
+  void sign() {
+    succeeds(
+        place_.gkmpctl("token sign --policy demo.toml --members members.toml --cert chief.pem "
+                       "--key chief.key --out demo.token --force"));
+  }
+  Outcome create(const std::string& controller, const std::string& more = "",
+                 const std::string& signer = "chief") {
+    return place_.gkmpctl("group create demo.token --members members.toml --controller " +
+                          controller + " --cert " + signer + ".pem --key " + signer +
+                          ".key --anchor ca/anchor.pem --crl ca/crl.pem " + more);
+  }
+
+  Workplace place_;
+};
+
+TEST_F(NetworkCreateTest, WantsAllPapersOrNone) {
+  EXPECT_EQ(
+      place_.gkmpctl("group create demo.token --members members.toml --controller 127.0.0.1").code,
+      2);
+  EXPECT_EQ(place_.gkmpctl("group create demo.token --members members.toml --cert chief.pem").code,
+            2);
+  EXPECT_EQ(
+      place_.gkmpctl("group create demo.token --members members.toml --address 127.0.0.1").code, 2);
+}
+
+TEST_F(NetworkCreateTest, SaysThatNobodyAnswers) {
+  const Outcome outcome = create("127.0.0.1:9", "--wait 1");
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.output,
+              HasSubstr("ctl.agent-unreachable: no answer from 127.0.0.1:9 within 1 s"));
+  const Outcome json = create("127.0.0.1:9", "--wait 1 --json");
+  EXPECT_EQ(json.code, 3);
+  EXPECT_THAT(json.output, HasSubstr("\"error\": \"ctl.agent-unreachable\""));
+}
+
+TEST_F(NetworkCreateTest, RefusesBeforeItAsks) {
+  Outcome outcome = create("nowhere");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("ctl.bad-address"));
+  outcome = create("127.0.0.1:9", "--address 192.0.2.1");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("ctl.udp-failed: address 192.0.2.1"));
+
+  succeeds(place_.issue("plain", "--role member"));
+  outcome = create("127.0.0.1:9", "", "plain");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("identity.not-commander"));
+}
+
+TEST_F(NetworkCreateTest, SaysWhatToDoAboutAListThatIsTooLong) {
+  place_.write("members.toml", list() + "#" + std::string(65'535, 'x') + "\n");
+  sign();
+  const Outcome outcome = create("127.0.0.1:9");
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.output, HasSubstr("protocol.member-list-too-long"));
+  EXPECT_THAT(outcome.output, HasSubstr("on the controller's host"));
+}
+
+}  // namespace
+}  // namespace gkmpd::ctl
