@@ -42,6 +42,7 @@ struct World::Host {
   std::unique_ptr<crypto::SeededRandom> random;
   std::optional<protocol::Endpoint> endpoint;
   std::optional<protocol::Commander> commander;  // where there is no endpoint
+  Receive guest;  // instead of an endpoint
   std::set<std::pair<SocketAddress, GroupId>> joined;
   std::set<std::pair<EpochId, std::uint32_t>> burnt;   // SPIs installed for output, ever
   std::map<GroupId, protocol::AdoptedGroup> recorded;  // what the next start adopts
@@ -85,7 +86,7 @@ void World::start(HostIndex index) {
   ++host.incarnation;
   host.random = std::make_unique<crypto::SeededRandom>(host.random_seed + host.incarnation);
   protocol::EndpointConfig config{.trust = *host.setup.trust,
-                                  .limits = {},
+                                  .limits = host.setup.limits,
                                   .certificate = host.setup.identity->certificate,
                                   .intermediates = {},
                                   .key = host.setup.identity->key,
@@ -156,6 +157,21 @@ Result<void> World::order(HostIndex index, const GroupPlan& plan, OrderOptions o
 
 const protocol::Commander& World::commander(HostIndex commander) const {
   return *hosts_[commander]->commander;
+}
+
+HostIndex World::add_guest(const SocketAddress& address, Receive receive) {
+  const HostIndex index = hosts_.size();
+  auto host = std::make_unique<Host>();
+  host->setup.address = address;
+  host->guest = std::move(receive);
+  hosts_.push_back(std::move(host));
+  network_.attach(index, address);
+  return index;
+}
+
+void World::send_as(HostIndex guest, const protocol::Transmit& transmit) {
+  note(guest, "guest", transmit.octets);
+  deliver(guest, transmit);
 }
 
 void World::crash(HostIndex index) {
@@ -253,6 +269,10 @@ void World::finish() {
   if (is_verbose()) std::fprintf(stderr, "trace %s\n", to_hex(trace_).c_str());
 }
 
+Now World::guest_now() const {
+  return {now_, test::kNow + std::chrono::floor<seconds>(now_.time_since_epoch())};
+}
+
 Now World::now_at(const Host& host) const {
   const auto wall = test::kNow + std::chrono::floor<seconds>(now_.time_since_epoch());
   return {now_, wall + host.clock_error};
@@ -273,6 +293,7 @@ void World::arrive(const Delivery& delivery) {
 
 void World::receive(HostIndex index, const SocketAddress& from, const Bytes& octets) {
   Host& host = *hosts_[index];
+  if (host.guest) return host.guest(now_at(host), from, octets);
   if (host.commander) {
     host.commander->handle_datagram(now_at(host), from, octets);
   } else if (host.endpoint) {
@@ -449,6 +470,7 @@ void World::take(HostIndex index, const protocol::LeaveControl& leave) {
 
 void World::take(HostIndex index, const protocol::Report& report) {
   wire_.on_report(index, report);
+  if (options_.listener) options_.listener(index, report);
   note(index, report.what, as_bytes(report.detail));
   if (is_verbose()) {
     std::fprintf(stderr, "%8lld ms host %zu: %s %s %s %s\n",
@@ -464,9 +486,13 @@ void World::send(HostIndex index, protocol::Transmit transmit) {
   if (options_.tampering.transmit) options_.tampering.transmit(index, transmit);
   wire_.on_transmit(now_, index, host.incarnation, transmit);
   note(index, "transmit", transmit.octets);
+  deliver(index, transmit);
+}
+
+void World::deliver(HostIndex index, const protocol::Transmit& transmit) {
   for (Delivery& delivery :
-       network_.carry(now_, index, host.setup.address_of(transmit.to.ip.family), transmit.to,
-                      transmit.octets)) {
+       network_.carry(now_, index, hosts_[index]->setup.address_of(transmit.to.ip.family),
+                      transmit.to, transmit.octets)) {
     const MonoTime at = delivery.at;
     schedule(at, [this, delivery = std::move(delivery)] { arrive(delivery); });
   }

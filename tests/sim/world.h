@@ -27,6 +27,7 @@ struct HostSetup {
   std::optional<IpAddress> second_address = {};  // of the other family, at the same port
   /// Names the configuration gives addresses of.
   std::map<std::string, std::vector<IpAddress>> hosts = {};
+  identity::LocalLimits limits = {};
 
   /// That of `family`, or `address` if there is none.
   [[nodiscard]] SocketAddress address_of(IpFamily family) const {
@@ -69,6 +70,8 @@ struct WorldOptions {
   Tampering tampering;
   /// Sees every datagram just before its receiver does, and may inject others.
   std::function<void(HostIndex to, const SocketAddress& from, const Bytes& octets)> intruder;
+  /// Sees every report of an endpoint.
+  std::function<void(HostIndex, const protocol::Report&)> listener = {};
 };
 
 class World {
@@ -80,6 +83,11 @@ class World {
 
   /// Adds a host and starts it.
   HostIndex add(const HostSetup& setup);
+  /// A place on the network that is no endpoint: what comes there goes to `receive`.
+  using Receive = std::function<void(Now, const SocketAddress& from, const Bytes& octets)>;
+  HostIndex add_guest(const SocketAddress& address, Receive receive);
+  /// Sends a datagram in a guest's name.
+  void send_as(HostIndex guest, const protocol::Transmit& transmit);
   /// Stops a host: what it had in memory and in the kernel is gone, what was written stays.
   void crash(HostIndex host);
   /// Ends a host's agent: the kernel goes on, and the next start adopts what stands in it.
@@ -121,6 +129,8 @@ class World {
 
   [[nodiscard]] std::size_t size() const { return hosts_.size(); }
   [[nodiscard]] MonoTime now() const { return now_; }
+  /// The present of a guest, whose clock is right.
+  [[nodiscard]] Now guest_now() const;
   [[nodiscard]] const protocol::Endpoint& endpoint(HostIndex host) const;
   [[nodiscard]] const HostSetup& setup(HostIndex host) const;
   [[nodiscard]] std::optional<protocol::GroupView> view(HostIndex host,
@@ -184,6 +194,7 @@ class World {
   void take(HostIndex host, const protocol::LeaveControl& leave);
   void take(HostIndex host, const protocol::Report& report);
   void send(HostIndex host, protocol::Transmit transmit);
+  void deliver(HostIndex host, const protocol::Transmit& transmit);
   void sweep();
   [[nodiscard]] bool is_settled_at(HostIndex host, const GroupPlan& plan,
                                    const EpochId& epoch) const;

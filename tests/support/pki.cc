@@ -140,6 +140,8 @@ std::string member_list_text(const std::string& group, const std::vector<std::st
 
 TestPki::TestPki(std::uint64_t seed) : seed_(seed), root_(make_security_manager(next_seed())) {}
 
+TestPki::TestPki(TestHost root, std::uint64_t seed) : seed_(seed), root_(std::move(root)) {}
+
 /// Each operation has a seed of its own, so that an override set elsewhere changes nothing here.
 std::uint64_t TestPki::next_seed() {
   static constexpr std::uint64_t kStride = 0x9e3779b97f4a7c15;

@@ -101,6 +101,9 @@ struct TestGroup {
 class TestPki {
  public:
   explicit TestPki(std::uint64_t seed = 1);
+  /// Of a security manager that exists already. Lists are its own business then: crl() and revoke()
+  /// know nothing of what it has revoked.
+  TestPki(TestHost root, std::uint64_t seed);
 
   [[nodiscard]] const crypto::Certificate& anchor() const { return root_.certificate; }
   [[nodiscard]] const TestHost& root() const { return root_; }
