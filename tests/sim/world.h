@@ -66,6 +66,9 @@ struct WorldOptions {
   Tampering tampering;
   /// Sees every datagram just before its receiver does, and may inject others.
   std::function<void(HostIndex to, const SocketAddress& from, const Bytes& octets)> intruder;
+  /// If there is one, a datagram that the network carried goes here in the place of its receiver,
+  /// who gets only what is injected.
+  std::function<void(const Delivery&)> on_path;
 };
 
 class World {
@@ -105,6 +108,7 @@ class World {
   [[nodiscard]] MonoTime now() const { return now_; }
   [[nodiscard]] const protocol::Endpoint& endpoint(HostIndex host) const;
   [[nodiscard]] const HostSetup& setup(HostIndex host) const;
+  [[nodiscard]] std::optional<HostIndex> host_at(const SocketAddress& unicast) const;
   [[nodiscard]] std::optional<protocol::GroupView> view(HostIndex host,
                                                         const GroupPlan& plan) const;
   [[nodiscard]] std::optional<protocol::GroupFloor> floor(HostIndex host,
