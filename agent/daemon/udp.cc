@@ -114,13 +114,32 @@ void UdpSocket::send(const SocketAddress& to, ByteView octets, Counters& counter
 Result<void> UdpSocket::join(const IpAddress& group) {
   if (reach_.joined.contains(group)) return {};
   auto joined = change_membership(fd_.get(), Membership::kJoin, group, reach_.interface);
+  if (!joined) joined = join_elsewhere(group);
   if (joined) reach_.joined.insert(group);
   return joined;
 }
 
+Result<void> UdpSocket::join_elsewhere(const IpAddress& group) {
+  for (const Fd& joiner : joiners_) {
+    if (change_membership(joiner.get(), Membership::kJoin, group, reach_.interface)) return {};
+  }
+  Fd joiner(::socket(system_family(family()), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!joiner) return failed("UDP socket");
+  auto joined = change_membership(joiner.get(), Membership::kJoin, group, reach_.interface);
+  if (!joined) return joined;
+  auto heard = take_all_groups(fd_.get(), family());
+  if (heard) joiners_.push_back(std::move(joiner));
+  return heard;
+}
+
 Result<void> UdpSocket::leave(const IpAddress& group) {
   if (reach_.joined.erase(group) == 0) return {};
-  return change_membership(fd_.get(), Membership::kLeave, group, reach_.interface);
+  auto left = change_membership(fd_.get(), Membership::kLeave, group, reach_.interface);
+  for (const Fd& joiner : joiners_) {
+    if (left) break;
+    left = change_membership(joiner.get(), Membership::kLeave, group, reach_.interface);
+  }
+  return left;
 }
 
 UdpSocket* find_socket(std::vector<UdpSocket>& sockets, IpFamily family) {

@@ -65,16 +65,20 @@ class UdpSocket {
   /// What cannot be sent is counted: whoever wants an answer repeats itself.
   void send(const SocketAddress& to, ByteView octets, Counters& counters);
 
-  /// Joins or leaves on the configured interface. Joining twice changes nothing.
+  /// Joins or leaves on the configured interface. Joining twice changes nothing. The kernel
+  /// limits what one socket may join (net.ipv4.igmp_max_memberships): the rest is joined by others,
+  /// which do nothing else.
   [[nodiscard]] Result<void> join(const IpAddress& group);
   [[nodiscard]] Result<void> leave(const IpAddress& group);
 
  private:
   UdpSocket(Fd fd, const SocketAddress& own, unsigned interface);
+  [[nodiscard]] Result<void> join_elsewhere(const IpAddress& group);
 
   Fd fd_;
   SocketAddress own_;
   Reach reach_;
+  std::vector<Fd> joiners_;
 };
 
 /// That of `family`; null if there is none.

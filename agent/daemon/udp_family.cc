@@ -122,6 +122,14 @@ Result<void> configure_multicast(int fd, IpFamily family, unsigned interface, in
                                  : configure_v6(fd, interface, hops);
 }
 
+Result<void> take_all_groups(int fd, IpFamily family) {
+  const bool v4 = family == IpFamily::kV4;
+  if (!set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MULTICAST_ALL : IPV6_MULTICAST_ALL, 1)) {
+    return failed("MULTICAST_ALL");
+  }
+  return {};
+}
+
 Result<void> change_membership(int fd, Membership change, const IpAddress& group,
                                unsigned interface) {
   const bool join = change == Membership::kJoin;

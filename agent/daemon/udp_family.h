@@ -32,6 +32,9 @@ struct SystemAddress {
 [[nodiscard]] Result<void> configure_multicast(int fd, IpFamily family, unsigned interface,
                                                int hops);
 
+/// Lets in what other sockets of this host have joined too. `daemon.socket-failed`.
+[[nodiscard]] Result<void> take_all_groups(int fd, IpFamily family);
+
 /// `daemon.socket-failed`.
 enum class Membership { kJoin, kLeave };
 [[nodiscard]] Result<void> change_membership(int fd, Membership change, const IpAddress& group,

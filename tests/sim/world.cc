@@ -288,7 +288,11 @@ void World::arrive(const Delivery& delivery) {
   if (options_.intruder && is_up(delivery.to)) {
     options_.intruder(delivery.to, delivery.from, delivery.octets);
   }
-  receive(delivery.to, delivery.from, delivery.octets);
+  if (options_.on_path) {
+    options_.on_path(delivery);
+  } else {
+    receive(delivery.to, delivery.from, delivery.octets);
+  }
 }
 
 void World::receive(HostIndex index, const SocketAddress& from, const Bytes& octets) {
@@ -516,6 +520,12 @@ void World::sweep() {
 
 const protocol::Endpoint& World::endpoint(HostIndex host) const { return *hosts_[host]->endpoint; }
 const HostSetup& World::setup(HostIndex host) const { return hosts_[host]->setup; }
+std::optional<HostIndex> World::host_at(const SocketAddress& unicast) const {
+  for (HostIndex index = 0; index < hosts_.size(); ++index) {
+    if (hosts_[index]->setup.address_of(unicast.ip.family) == unicast) return index;
+  }
+  return std::nullopt;
+}
 const World::Effects& World::effects(HostIndex host) const { return hosts_[host]->effects; }
 
 std::optional<protocol::GroupView> World::view(HostIndex host, const GroupPlan& plan) const {

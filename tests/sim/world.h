@@ -72,6 +72,9 @@ struct WorldOptions {
   std::function<void(HostIndex to, const SocketAddress& from, const Bytes& octets)> intruder;
   /// Sees every report of an endpoint.
   std::function<void(HostIndex, const protocol::Report&)> listener = {};
+  /// If there is one, a datagram that the network carried goes here in the place of its receiver,
+  /// who gets only what is injected.
+  std::function<void(const Delivery&)> on_path;
 };
 
 class World {
@@ -133,6 +136,7 @@ class World {
   [[nodiscard]] Now guest_now() const;
   [[nodiscard]] const protocol::Endpoint& endpoint(HostIndex host) const;
   [[nodiscard]] const HostSetup& setup(HostIndex host) const;
+  [[nodiscard]] std::optional<HostIndex> host_at(const SocketAddress& unicast) const;
   [[nodiscard]] std::optional<protocol::GroupView> view(HostIndex host,
                                                         const GroupPlan& plan) const;
   [[nodiscard]] std::optional<protocol::GroupFloor> floor(HostIndex host,

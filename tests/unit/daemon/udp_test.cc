@@ -124,6 +124,25 @@ TEST_F(UdpPair, JoiningTwiceIsOneMembership) {
   EXPECT_FALSE(a_->join(kOwn));
 }
 
+/// One socket may join 20 groups by default.
+TEST_F(UdpPair, MoreGroupsAreJoinedThanOneSocketMay) {
+  constexpr std::uint8_t kGroups = 90;
+  const auto group = [](std::uint8_t number) {
+    const auto address = IpAddress::parse("239.77.0." + std::to_string(number));
+    return *address;
+  };
+  for (std::uint8_t i = 1; i <= kGroups; ++i) {
+    const auto joined = a_->join(group(i));
+    ASSERT_TRUE(joined) << joined.error().text();
+  }
+  for (const std::uint8_t i : {std::uint8_t{1}, std::uint8_t{45}, kGroups}) {
+    b_->send({group(i), ports_[0]}, Bytes{i}, counters_);
+    EXPECT_THAT(read(*a_), ElementsAre(Pair(address_b().text(), Bytes{i})));
+  }
+  for (std::uint8_t i = 1; i <= kGroups; ++i) EXPECT_TRUE(a_->leave(group(i))) << int{i};
+  EXPECT_TRUE(counters_.counts().empty());
+}
+
 TEST_F(UdpPair, APortInUseIsAnError) {
   const auto second = UdpSocket::open(address_a(), ::if_nametoindex("lo"));
   ASSERT_FALSE(second);
