@@ -42,6 +42,9 @@ credentials() {
     --level 2 --category blue --role commander "${named[@]}"
 }
 
+# both_addresses HOST: as TOML has them.
+both_addresses() { echo "[\"$(address_of "$1" 4)\", \"$(address_of "$1" 6)\"]"; }
+
 configurations() {
   local host other
   for host in "${all_hosts[@]}"; do
@@ -53,7 +56,7 @@ key = "host.key"
 anchor = "anchor.pem"
 crl = "crl.pem"
 [control]
-address = "$(address_of "$host" 4)"
+address = $(both_addresses "$host")
 port = 8480
 interface = "eth0"
 socket = "control.sock"
@@ -63,7 +66,7 @@ path = "state.db"
 level = "debug"
 [hosts]
 TOML
-      for other in "${all_hosts[@]}"; do printf '%s = "%s"\n' "$other" "$(address_of "$other" 4)"; done
+      for other in "${all_hosts[@]}"; do echo "$other = $(both_addresses "$other")"; done
     } >"$dir/$host/gkmpd.toml"
   done
 }
