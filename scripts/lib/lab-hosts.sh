@@ -2,11 +2,20 @@
 
 readonly agent_patience_s=$((30 * ${GKMPD_LAB_PATIENCE:-1}))
 
+# key_type_of NAME: of a host, or of the commander.
+key_type_of() {
+  local choice type=p256
+  for choice in $key_types; do
+    [[ ${choice%%=*} != "$1" ]] || type=${choice#*=}
+  done
+  echo "$type"
+}
+
 # issue NAME DIRECTORY FILE OPTION...: key and request in DIRECTORY/FILE.{key,csr}, certificate in
 # FILE.pem. The fingerprint that the host sees is what the security manager confirms.
 issue() {
   local name=$1 stem=$2/$3 printed fingerprint
-  printed=$("$bin/gkmpctl" pki csr --name "$name" --key-type p256 \
+  printed=$("$bin/gkmpctl" pki csr --name "$name" --key-type "$(key_type_of "$name")" \
     --key "$stem.key" --out "$stem.csr")
   [[ $printed =~ fingerprint:\ ([0-9a-f]+) ]] || fail "gkmpctl pki csr printed no fingerprint"
   fingerprint=${BASH_REMATCH[1]}
@@ -15,7 +24,8 @@ issue() {
 }
 
 credentials() {
-  local host options
+  local host options named=() name
+  for name in $groups; do named+=(--group "$name"); done
   "$bin/gkmpctl" pki init --dir "$dir/pki" --name "lab security manager" >/dev/null
   for host in "${all_hosts[@]}"; do
     mkdir -m 700 "$dir/$host"
@@ -23,13 +33,17 @@ credentials() {
       *" $host "*) options=(--level 0 --role member) ;;
       *) options=(--level 2 --category blue --role member --role sender) ;;
     esac
-    [[ $host != "${host_list[0]}" ]] || options+=(--role controller --group "$group")
-    issue "$host" "$dir/$host" host --address "$(address_of "$host")" "${options[@]}"
+    [[ $host != "${host_list[0]}" ]] || options+=(--role controller "${named[@]}")
+    issue "$host" "$dir/$host" host --address "$(address_of "$host" 4)" \
+      --address "$(address_of "$host" 6)" "${options[@]}"
     cp "$dir/pki/anchor.pem" "$dir/pki/crl.pem" "$dir/$host/"
   done
   issue commander "$dir/${host_list[0]}" commander \
-    --level 2 --category blue --role commander --group "$group"
+    --level 2 --category blue --role commander "${named[@]}"
 }
+
+# both_addresses HOST: as TOML has them.
+both_addresses() { echo "[\"$(address_of "$1" 4)\", \"$(address_of "$1" 6)\"]"; }
 
 configurations() {
   local host other
@@ -42,7 +56,7 @@ key = "host.key"
 anchor = "anchor.pem"
 crl = "crl.pem"
 [control]
-address = "$(address_of "$host")"
+address = $(both_addresses "$host")
 port = 8480
 interface = "eth0"
 socket = "control.sock"
@@ -52,7 +66,7 @@ path = "state.db"
 level = "debug"
 [hosts]
 TOML
-      for other in "${all_hosts[@]}"; do printf '%s = "%s"\n' "$other" "$(address_of "$other")"; done
+      for other in "${all_hosts[@]}"; do echo "$other = $(both_addresses "$other")"; done
     } >"$dir/$host/gkmpd.toml"
   done
 }
@@ -146,55 +160,7 @@ status() {
     else
       state="agent does not run"
     fi
-    printf '%-12s %-12s %s\n' "$host" "$(address_of "$host")" "$state"
+    printf '%-12s %-12s %-12s %s\n' "$host" "$(address_of "$host" 4)" "$(address_of "$host" 6)" \
+      "$state"
   done
-}
-
-quoted_list() {
-  local out="" word
-  for word in $1; do out+=", \"$word\""; done
-  echo "[${out#, }]"
-}
-
-# The policy of one group, its member list, and the token that the commander signs over both.
-token() {
-  local stem=$dir/$group home=$dir/${host_list[0]} host today
-  [[ ! $bare ]] || fail "a bare lab has no commander"
-  today=$(date -u +%Y-%m-%d)
-  cat >"$stem.policy.toml" <<TOML
-kind = "gkmp-group-token-1"
-version = 1
-group = "$group"
-not_before = ${today}T00:00:00Z
-not_after = $(date -u -d "$today + 30 days" +%Y-%m-%d)T00:00:00Z
-controllers = ["${host_list[0]}"]
-actions = ["create"]
-level = 2
-categories = ["blue"]
-rekey_interval_s = 3600
-token_grace_s = 300
-senders = $(quoted_list "${senders:-${host_list[*]:0:2}}")
-[ipsec]
-address = "239.1.1.1"
-port = 5000
-suite = "aes-gcm-128"
-mode = "transport"
-sender_mode = "per-sender"
-replay_window = 1024
-spi_prefix = 10
-activation_delay_ms = 1000
-deactivation_delay_ms = 5000
-[control]
-address = "239.1.1.2"
-port = 8480
-heartbeat_interval_ms = 1000
-TOML
-  {
-    printf 'kind = "gkmp-member-list-1"\ngroup = "%s"\n' "$group"
-    for host in ${members:-$hosts}; do
-      printf '[[member]]\nname = "%s"\naddress = "%s"\n' "$host" "$(address_of "$host")"
-    done
-  } >"$stem.members.toml"
-  "$bin/gkmpctl" token sign --policy "$stem.policy.toml" --members "$stem.members.toml" \
-    --cert "$home/commander.pem" --key "$home/commander.key" --out "$stem.token"
 }

@@ -1,9 +1,15 @@
 # Part of scripts/lab: the segment. Few processes: starting one is dear in User-Mode Linux.
 
+# address_of HOST FAMILY: 4, 6, or link for the IPv6 address that only its neighbours use.
 address_of() {
   local i
   for i in "${!all_hosts[@]}"; do
-    [[ ${all_hosts[i]} != "$1" ]] || echo "10.9.0.$((i + 1))"
+    [[ ${all_hosts[i]} == "$1" ]] || continue
+    case $2 in
+      4) echo "10.9.0.$((i + 1))" ;;
+      6) printf 'fd09::%x\n' "$((i + 1))" ;;
+      link) printf 'fe80::%x\n' "$((i + 1))" ;;
+    esac
   done
 }
 
@@ -32,8 +38,13 @@ network_up() {
   for host in "${all_hosts[@]}"; do
     {
       echo "link set lo up"
-      echo "address add $(address_of "$host")/24 brd + dev eth0"
+      # Of the kernel's own making, the link-local address would depend on chance and come late.
+      echo "link set eth0 addrgenmode none"
       echo "link set eth0 up"
+      echo "address add $(address_of "$host" 4)/24 brd + dev eth0"
+      echo "address add $(address_of "$host" 6)/64 dev eth0 nodad"
+      echo "address add $(address_of "$host" link)/64 dev eth0 nodad"
+      # IPv6 needs none: the kernel routes ff00::/8 to every interface that is up, here to eth0 alone.
       echo "route add 239.0.0.0/8 dev eth0"
     } | ip -netns "$prefix-$host" -batch -
   done

@@ -1,9 +1,9 @@
-// ESP with AES-GCM (RFC 4303, RFC 4106) opened with OpenSSL's EVP directly.
+// ESP (RFC 4303) with AES-GCM (RFC 4106) or AES-CBC and HMAC-SHA-256-128 (RFC 3602, RFC 4868),
+// opened with OpenSSL directly.
 #pragma once
 
-#include <optional>
-
 #include "tests/support/esp_open/packet.h"
+#include "tests/support/esp_open/sa_keys.h"
 
 namespace gkmpd::esp_open {
 
@@ -13,8 +13,11 @@ struct EspContent {
   Octets payload;
 };
 
-/// `key_material` is an AES-128 key and RFC 4106's four octets of salt; the tag has 16 octets and
-/// sequence numbers 32 bits. None if the tag does not verify or the padding is not RFC 4303's.
-[[nodiscard]] std::optional<EspContent> open_esp(const EspFrame& frame, View key_material);
+/// Opens one packet with an SA's keys. Known are AES-GCM with keys of 128 and 256 bits and 16
+/// octets of tag, and AES-128-CBC with HMAC-SHA-256 cut to 16 octets; sequence numbers have 32
+/// bits. Fails, in words, on another algorithm or key length, if tag or ICV do not verify, and if
+/// the padding is not RFC 4303's.
+[[nodiscard]] tl::expected<EspContent, std::string> open_esp(const EspFrame& frame,
+                                                             const SaKey& key);
 
 }  // namespace gkmpd::esp_open

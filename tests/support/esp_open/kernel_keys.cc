@@ -14,9 +14,11 @@ namespace {
 constexpr std::size_t kUnsizedBuffer = 512;
 constexpr unsigned kBitsPerOctet = 8;
 
-std::string address_text(nl_addr* address) {
-  std::array<char, kUnsizedBuffer> text{};
-  return nl_addr2str(address, text.data(), text.size());
+/// Without the prefix length that libnl adds to some addresses.
+std::string text_of(nl_addr* address) {
+  std::array<char, kUnsizedBuffer> buffer{};
+  const std::string text = nl_addr2str(address, buffer.data(), buffer.size());
+  return text.substr(0, text.find('/'));
 }
 
 /// Windows above 32 packets have a state of their own, and the old field is 0 then.
@@ -29,24 +31,42 @@ std::uint32_t replay_window(xfrmnl_sa* sa) {
   return error < 0 ? static_cast<std::uint32_t>(xfrmnl_sa_get_replay_window(sa)) : window;
 }
 
-/// False if the SA is not ESP with an AEAD.
-bool read_sa(xfrmnl_sa* sa, SaKey& key) {
-  if (xfrmnl_sa_get_proto(sa) != kProtocolEsp) return false;
-  std::array<char, kUnsizedBuffer> algorithm{};
+Octets octets_of(const std::array<char, kUnsizedBuffer>& buffer, unsigned bits) {
+  return {buffer.begin(), buffer.begin() + bits / kBitsPerOctet};
+}
+
+/// Algorithms and keys; false if there is neither an AEAD nor a cipher with a MAC.
+bool read_algorithms(xfrmnl_sa* sa, SaKey& key) {
+  std::array<char, kUnsizedBuffer> name{};
   std::array<char, kUnsizedBuffer> octets{};
   unsigned key_bits = 0;
   unsigned icv_bits = 0;
-  if (xfrmnl_sa_get_aead_params(sa, algorithm.data(), &key_bits, &icv_bits, octets.data()) < 0) {
+  if (xfrmnl_sa_get_aead_params(sa, name.data(), &key_bits, &icv_bits, octets.data()) >= 0) {
+    key.algorithm = name.data();
+    key.icv_bits = icv_bits;
+    key.key = octets_of(octets, key_bits);
+    return true;
+  }
+  if (xfrmnl_sa_get_crypto_params(sa, name.data(), &key_bits, octets.data()) < 0) return false;
+  key.algorithm = name.data();
+  key.key = octets_of(octets, key_bits);
+  if (xfrmnl_sa_get_auth_params(sa, name.data(), &key_bits, &icv_bits, octets.data()) < 0) {
     return false;
   }
-  key.spi = static_cast<std::uint32_t>(xfrmnl_sa_get_spi(sa));
-  key.source = address_text(xfrmnl_sa_get_saddr(sa));
-  key.destination = address_text(xfrmnl_sa_get_daddr(sa));
-  key.algorithm = algorithm.data();
+  key.auth = name.data();
   key.icv_bits = icv_bits;
+  key.auth_key = octets_of(octets, key_bits);
+  return true;
+}
+
+/// False if the SA is none that SaKey can describe.
+bool read_sa(xfrmnl_sa* sa, SaKey& key) {
+  if (xfrmnl_sa_get_proto(sa) != kProtocolEsp || !read_algorithms(sa, key)) return false;
+  key.spi = static_cast<std::uint32_t>(xfrmnl_sa_get_spi(sa));
+  key.source = text_of(xfrmnl_sa_get_saddr(sa));
+  key.destination = text_of(xfrmnl_sa_get_daddr(sa));
   key.reqid = static_cast<std::uint32_t>(xfrmnl_sa_get_reqid(sa));
   key.replay_window = replay_window(sa);
-  key.key.assign(octets.begin(), octets.begin() + key_bits / kBitsPerOctet);
   return true;
 }
 

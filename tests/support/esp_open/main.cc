@@ -50,6 +50,8 @@ int list_sas() {
                     {"source", key.source},
                     {"destination", key.destination},
                     {"algorithm", key.algorithm},
+                    {"key_bits", key.key.size() * 8},
+                    {"auth", key.auth},
                     {"icv_bits", key.icv_bits},
                     {"reqid", key.reqid},
                     {"replay_window", key.replay_window}});
@@ -78,6 +80,7 @@ Json to_json(const Segment& segment, bool ends_early) {
           {"messages", segment.messages},
           {"message_counts", segment.message_counts},
           {"message_repeats", segment.message_repeats},
+          {"control_suites", segment.control_suites},
           {"control_after_esp", segment.control_after_esp},
           {"reporters", segment.reporters}};
 }
@@ -112,15 +115,27 @@ int main(int argc, char** argv) {
   std::string capture;
   std::string keys_path;
   gkmpd::esp_open::GroupView group;
+  std::string gkmp_id;
   auto* open = app.add_subcommand("open", "open a capture and say what is in it");
   open->add_option("--keys", keys_path, "file of `keys`")->required();
   open->add_option("--group", group.data_address, "data address of the group")->required();
   open->add_option("--port", group.data_port, "data port of the group")->required();
   open->add_option("--control-port", group.control_port, "GKMP's port")->required();
+  open->add_option("--gkmp-id", gkmp_id,
+                   "id of the group in GKMP's header, 32 hexadecimal digits; without, messages of "
+                   "all groups count");
   open->add_option("capture", capture, "file of tcpdump -w")->required();
   CLI11_PARSE(app, argc, argv);
 
-  if (*keys) return gkmpd::esp_open::save_keys(out);
-  if (*list) return gkmpd::esp_open::list_sas();
-  return gkmpd::esp_open::open_capture(capture, keys_path, group);
+  using namespace gkmpd::esp_open;
+  if (*keys) return save_keys(out);
+  if (*list) return list_sas();
+  const auto address = plain_address(group.data_address);
+  if (!address) return complain("--group is no address: " + group.data_address);
+  group.data_address = *address;
+  const bool right_size = gkmp_id.empty() || gkmp_id.size() == 2 * kGkmpIdSize;
+  if (!right_size || !read_hex(gkmp_id, group.gkmp_id)) {
+    return complain("--gkmp-id is not 32 hexadecimal digits");
+  }
+  return open_capture(capture, keys_path, group);
 }

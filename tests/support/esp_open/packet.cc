@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include <array>
+
 namespace gkmpd::esp_open {
 namespace {
 
@@ -12,7 +14,13 @@ constexpr std::size_t kIpv4HeaderSize = 20;
 constexpr std::size_t kIpv6HeaderSize = 40;
 constexpr std::size_t kUdpHeaderSize = 8;
 constexpr std::size_t kEspHeaderSize = 8;
+/// IPv6 extension headers (RFC 8200 4).
+constexpr std::uint8_t kIpv6HopByHop = 0;
+constexpr std::uint8_t kIpv6Routing = 43;
 constexpr std::uint8_t kIpv6Fragment = 44;
+constexpr std::uint8_t kIpv6Destination = 60;
+constexpr std::size_t kIpv6FragmentSize = 8;
+constexpr std::size_t kMaxExtensions = 8;
 
 std::uint16_t read16(View octets, std::size_t at) {
   return static_cast<std::uint16_t>(octets[at] << 8 | octets[at + 1]);
@@ -33,12 +41,6 @@ std::uint64_t sum16(View octets) {
 bool is_all_ones(std::uint64_t sum) {
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
   return sum == 0xffff;
-}
-
-std::string address_text(int family, View octets) {
-  char text[INET6_ADDRSTRLEN] = "?";
-  inet_ntop(family, octets.data(), text, sizeof text);
-  return text;
 }
 
 /// What follows the link header; empty if that is no IP packet.
@@ -71,8 +73,9 @@ std::optional<IpPacket> read_ipv4(View octets) {
   }
   if (!is_all_ones(sum16(octets.first(header_size)))) return std::nullopt;
   IpPacket packet;
-  packet.source = address_text(AF_INET, octets.subspan(12, 4));
-  packet.destination = address_text(AF_INET, octets.subspan(16, 4));
+  packet.version = 4;
+  packet.source = address_text(octets.subspan(12, 4));
+  packet.destination = address_text(octets.subspan(16, 4));
   packet.protocol = octets[9];
   packet.fragment = (read16(octets, 6) & 0x3fff) != 0;
   packet.payload = octets.subspan(header_size, total - header_size);
@@ -80,17 +83,45 @@ std::optional<IpPacket> read_ipv4(View octets) {
   return packet;
 }
 
+/// Goes over the extension headers in front of the payload; false if they do not end.
+bool skip_extensions(IpPacket& packet) {
+  for (std::size_t i = 0; i < kMaxExtensions; ++i) {
+    std::size_t size = 0;
+    switch (packet.protocol) {
+      case kIpv6HopByHop:
+      case kIpv6Routing:
+      case kIpv6Destination:
+        if (packet.payload.size() < 2) return false;
+        size = (packet.payload[1] + std::size_t{1}) * 8;
+        break;
+      case kIpv6Fragment:
+        size = kIpv6FragmentSize;
+        packet.fragment = true;
+        break;
+      default:
+        return true;
+    }
+    if (packet.payload.size() < size) return false;
+    packet.protocol = packet.payload[0];
+    packet.payload = packet.payload.subspan(size);
+    // What follows the header of a later fragment is no header.
+    if (packet.fragment) return true;
+  }
+  return false;
+}
+
 std::optional<IpPacket> read_ipv6(View octets) {
   if (octets.size() < kIpv6HeaderSize) return std::nullopt;
   const std::size_t length = read16(octets, 4);
   if (octets.size() - kIpv6HeaderSize < length) return std::nullopt;
   IpPacket packet;
-  packet.source = address_text(AF_INET6, octets.subspan(8, 16));
-  packet.destination = address_text(AF_INET6, octets.subspan(24, 16));
+  packet.version = 6;
+  packet.source = address_text(octets.subspan(8, 16));
+  packet.destination = address_text(octets.subspan(24, 16));
   packet.protocol = octets[6];
-  packet.fragment = octets[6] == kIpv6Fragment;
   packet.payload = octets.subspan(kIpv6HeaderSize, length);
   packet.address_sum = sum16(octets.subspan(8, 32));
+  if (!skip_extensions(packet)) return std::nullopt;
   return packet;
 }
 
@@ -113,10 +144,11 @@ std::optional<IpPacket> find_ip(LinkType link, const Frame& frame) {
 std::optional<UdpDatagram> read_udp(const IpPacket& packet, View octets, bool check) {
   if (octets.size() < kUdpHeaderSize || read16(octets, 4) != octets.size()) return std::nullopt;
   const std::uint16_t checksum = read16(octets, 6);
-  if (check && checksum != 0 &&
-      !is_all_ones(packet.address_sum + kProtocolUdp + octets.size() + sum16(octets))) {
-    return std::nullopt;
-  }
+  const auto good = [&] {
+    if (checksum == 0) return packet.version == 4;
+    return is_all_ones(packet.address_sum + kProtocolUdp + octets.size() + sum16(octets));
+  };
+  if (check && !good()) return std::nullopt;
   return UdpDatagram{read16(octets, 0), read16(octets, 2), octets.subspan(kUdpHeaderSize)};
 }
 
@@ -124,6 +156,21 @@ std::optional<EspFrame> read_esp(View octets) {
   if (octets.size() < kEspHeaderSize) return std::nullopt;
   return EspFrame{read32(octets, 0), read32(octets, 4), octets.first(kEspHeaderSize),
                   octets.subspan(kEspHeaderSize)};
+}
+
+std::string address_text(View octets) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(octets.size() == 4 ? AF_INET : AF_INET6, octets.data(), text.data(), text.size());
+  return text.data();
+}
+
+std::optional<std::string> plain_address(const std::string& text) {
+  std::array<std::uint8_t, 16> octets{};
+  if (inet_pton(AF_INET, text.c_str(), octets.data()) == 1) {
+    return address_text(View(octets).first(4));
+  }
+  if (inet_pton(AF_INET6, text.c_str(), octets.data()) == 1) return address_text(octets);
+  return std::nullopt;
 }
 
 }  // namespace gkmpd::esp_open

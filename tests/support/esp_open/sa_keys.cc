@@ -6,12 +6,22 @@
 namespace gkmpd::esp_open {
 namespace {
 
+/// Stands in the file for an empty field, which could not be told from none.
+constexpr const char* kNothing = "-";
+
 void write_hex(std::ostream& out, View octets) {
+  if (octets.empty()) out << kNothing;
   const auto flags = out.flags();
   out << std::hex << std::setfill('0');
   for (const std::uint8_t octet : octets) out << std::setw(2) << static_cast<unsigned>(octet);
   out.flags(flags);
 }
+
+bool read_field(const std::string& text, Octets& out) {
+  return text == kNothing || read_hex(text, out);
+}
+
+}  // namespace
 
 bool read_hex(const std::string& text, Octets& out) {
   if (text.size() % 2 != 0 || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
@@ -23,13 +33,14 @@ bool read_hex(const std::string& text, Octets& out) {
   return true;
 }
 
-}  // namespace
-
 void write_keys(std::ostream& out, const std::vector<SaKey>& keys) {
   for (const SaKey& key : keys) {
     out << key.spi << ' ' << key.source << ' ' << key.destination << ' ' << key.algorithm << ' '
-        << key.icv_bits << ' ' << key.reqid << ' ' << key.replay_window << ' ';
+        << (key.auth.empty() ? kNothing : key.auth) << ' ' << key.icv_bits << ' ' << key.reqid
+        << ' ' << key.replay_window << ' ';
     write_hex(out, key.key);
+    out << ' ';
+    write_hex(out, key.auth_key);
     out << '\n';
   }
 }
@@ -40,11 +51,13 @@ tl::expected<std::vector<SaKey>, std::string> read_keys(std::istream& in) {
     std::istringstream fields(line);
     SaKey key;
     std::string hex;
-    fields >> key.spi >> key.source >> key.destination >> key.algorithm >> key.icv_bits >>
-        key.reqid >> key.replay_window >> hex;
-    if (!fields || !read_hex(hex, key.key)) {
+    std::string auth_hex;
+    fields >> key.spi >> key.source >> key.destination >> key.algorithm >> key.auth >>
+        key.icv_bits >> key.reqid >> key.replay_window >> hex >> auth_hex;
+    if (!fields || !read_field(hex, key.key) || !read_field(auth_hex, key.auth_key)) {
       return tl::unexpected("key file: line " + std::to_string(keys.size() + 1) + " is not an SA");
     }
+    if (key.auth == kNothing) key.auth.clear();
     keys.push_back(std::move(key));
   }
   return keys;

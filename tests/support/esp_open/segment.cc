@@ -1,18 +1,19 @@
 #include "tests/support/esp_open/segment.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
 
 #include "tests/support/esp_open/esp_cipher.h"
+#include "tests/support/esp_open/membership.h"
 
 namespace gkmpd::esp_open {
 namespace {
 
 constexpr std::size_t kGkmpHeaderSize = 40;
+constexpr std::size_t kGkmpSuiteAt = 3;
 constexpr std::size_t kGkmpTypeAt = 4;
+constexpr std::size_t kGkmpGroupAt = 16;
 constexpr std::size_t kGkmpFragmentAt = 36;
 
 constexpr std::array<std::pair<std::uint8_t, const char*>, 12> kMessageNames{{
@@ -39,13 +40,15 @@ bool has_magic(View payload) {
          std::equal(kPayloadMagic.begin(), kPayloadMagic.end(), payload.begin());
 }
 
+/// A shared SA has no source of its own.
+bool is_any(const std::string& source) { return source == "0.0.0.0" || source == "::"; }
+
 /// Why a frame could not be opened; nothing if it was.
 std::optional<std::string> try_key(const IpPacket& packet, const EspFrame& esp,
                                    const GroupView& group, const SaKey& key) {
-  if (key.source != packet.source) return "source is not the SA's";
-  if (key.algorithm != "rfc4106(gcm(aes))" || key.icv_bits != 128) return "algorithm not known";
-  const auto content = open_esp(esp, key.key);
-  if (!content) return "tag or padding wrong";
+  if (!is_any(key.source) && key.source != packet.source) return "source is not the SA's";
+  const auto content = open_esp(esp, key);
+  if (!content) return content.error();
   if (content->next_header != kProtocolUdp) return "not UDP inside";
   const auto udp = read_udp(packet, content->payload, /*check=*/true);
   if (!udp) return "UDP length or checksum wrong";
@@ -68,8 +71,8 @@ class Observer {
       }
     } else if (packet.protocol == kProtocolUdp) {
       take_control(packet);
-    } else if (packet.protocol == kProtocolIgmp) {
-      take_igmp(packet);
+    } else {
+      take_report(packet);
     }
   }
 
@@ -110,12 +113,8 @@ class Observer {
   }
 
   void take_cleartext(const IpPacket& packet) {
-    // A membership report of IGMP version 2 goes to the group itself and is meant to be in clear.
-    if (packet.protocol == kProtocolIgmp) {
-      take_igmp(packet);
-    } else {
-      ++segment.cleartext[packet.source];
-    }
+    // Membership reports of the older versions go to the group itself and are meant to be in clear.
+    if (!take_report(packet)) ++segment.cleartext[packet.source];
   }
 
   void take_control(const IpPacket& packet) {
@@ -123,8 +122,9 @@ class Observer {
     const auto udp = read_udp(packet, packet.payload, /*check=*/false);
     if (!udp || udp->destination_port != group_.control_port) return;
     const auto name = gkmp_message_name(udp->payload);
-    if (!name || udp->payload[kGkmpFragmentAt] != 0) return;
+    if (!name || !is_of_group(udp->payload) || udp->payload[kGkmpFragmentAt] != 0) return;
     ++segment.message_counts[*name];
+    segment.control_suites.insert(udp->payload[kGkmpSuiteAt]);
     if (*name != kHeartbeat) segment.control_after_esp |= segment.esp_frames > 0;
     std::string header(udp->payload.begin(), udp->payload.begin() + kGkmpHeaderSize);
     if (*name == kHeartbeat) header.resize(kGkmpTypeAt + 1);
@@ -135,29 +135,18 @@ class Observer {
     }
   }
 
-  /// RFC 2236 2 and RFC 3376 4.2: version 2 reports one group, version 3 a list of records.
-  void take_igmp(const IpPacket& packet) {
-    constexpr std::uint8_t kReport2 = 0x16;
-    constexpr std::uint8_t kReport3 = 0x22;
-    constexpr std::size_t kRecordHeaderSize = 8;
-    const View octets = packet.payload;
-    if (octets.size() < 8) return;
-    if (octets[0] == kReport2) note_report(packet, octets.subspan(4, 4));
-    if (octets[0] != kReport3) return;
-    View records = octets.subspan(8);
-    while (records.size() >= kRecordHeaderSize) {
-      note_report(packet, records.subspan(4, 4));
-      const std::size_t sources = static_cast<std::size_t>(records[2]) << 8 | records[3];
-      const std::size_t size = kRecordHeaderSize + 4 * (sources + records[1]);
-      if (records.size() < size) return;
-      records = records.subspan(size);
-    }
+  bool is_of_group(View message) const {
+    const View id = message.subspan(kGkmpGroupAt, kGkmpIdSize);
+    return group_.gkmp_id.empty() || std::ranges::equal(id, group_.gkmp_id);
   }
 
-  void note_report(const IpPacket& packet, View address) {
-    std::array<char, INET_ADDRSTRLEN> text{};
-    inet_ntop(AF_INET, address.data(), text.data(), text.size());
-    if (group_.data_address == text.data()) segment.reporters.insert(packet.source);
+  /// False if the packet reports no membership at all.
+  bool take_report(const IpPacket& packet) {
+    const auto groups = reported_groups(packet);
+    if (std::ranges::find(groups, group_.data_address) != groups.end()) {
+      segment.reporters.insert(packet.source);
+    }
+    return !groups.empty();
   }
 
   const GroupView& group_;

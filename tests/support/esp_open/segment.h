@@ -9,10 +9,15 @@
 
 namespace gkmpd::esp_open {
 
+/// Octets of a group's id in GKMP's header.
+inline constexpr std::size_t kGkmpIdSize = 16;
+
 struct GroupView {
-  std::string data_address;
+  std::string data_address;  // as plain_address() writes it
   std::uint16_t data_port = 0;
   std::uint16_t control_port = 0;
+  /// kGkmpIdSize octets; empty: messages of any group count.
+  Octets gkmp_id;
 };
 
 struct SpiCount {
@@ -37,7 +42,10 @@ struct Segment {
   std::vector<std::string> messages;
   std::map<std::string, std::uint64_t> message_counts;
   std::uint64_t message_repeats = 0;
-  /// Who reported membership of the group by IGMP.
+  /// Suite numbers of these messages.
+  std::set<unsigned> control_suites;
+  /// Who reported membership of the group by IGMP or MLD; the latter is sent from link-local
+  /// addresses.
   std::set<std::string> reporters;
   bool control_after_esp = false;  // an exchange's message came after the first ESP frame
 };

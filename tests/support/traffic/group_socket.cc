@@ -26,6 +26,13 @@ Outcome<int> interface_index(const std::string& name) {
   return static_cast<int>(index);
 }
 
+/// IPv6 addresses of link scope mean nothing without an interface; others bear one.
+void put_on_interface(Address& address, int index) {
+  if (address.family() != AF_INET6) return;
+  reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_scope_id =
+      static_cast<std::uint32_t>(index);
+}
+
 Outcome<Socket> open_socket(int family) {
   Socket socket(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (socket.fd() < 0) return failed("socket");
@@ -98,17 +105,19 @@ std::string to_text(const sockaddr_storage& address) {
 }
 
 Outcome<Socket> open_sender(const GroupOptions& group, const SendOptions& options) {
-  const auto to = parse_address(group.group, group.port);
+  auto to = parse_address(group.group, group.port);
   if (!to) return tl::unexpected(to.error());
   const auto index = interface_index(group.interface);
   if (!index) return tl::unexpected(index.error());
+  put_on_interface(*to, *index);
   auto socket = open_socket(to->family());
   if (!socket) return socket;
 
   if (!set_outgoing(*socket, to->family(), *index, options)) return failed("multicast options");
   if (!options.source.empty()) {
-    const auto from = parse_address(options.source, 0);
+    auto from = parse_address(options.source, 0);
     if (!from) return tl::unexpected(from.error());
+    put_on_interface(*from, *index);
     if (bind(socket->fd(), from->get(), from->length) != 0) return failed("bind " + options.source);
   }
   if (connect(socket->fd(), to->get(), to->length) != 0) return failed("connect " + group.group);
@@ -116,10 +125,11 @@ Outcome<Socket> open_sender(const GroupOptions& group, const SendOptions& option
 }
 
 Outcome<Socket> open_receiver(const GroupOptions& group, const ReceiveOptions& options) {
-  const auto address = parse_address(group.group, group.port);
+  auto address = parse_address(group.group, group.port);
   if (!address) return tl::unexpected(address.error());
   const auto index = interface_index(group.interface);
   if (!index) return tl::unexpected(index.error());
+  put_on_interface(*address, *index);
   auto socket = open_socket(address->family());
   if (!socket) return socket;
 

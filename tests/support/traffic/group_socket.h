@@ -49,8 +49,8 @@ struct GroupOptions {
 
 struct SendOptions {
   std::string source;  // address to send from; empty: the system's choice
-  int ttl = 1;
-  bool loop = true;  // listeners on this host get a copy
+  int ttl = 1;         // IPv6's hop limit
+  bool loop = true;    // listeners on this host get a copy
 };
 /// A socket connected to the group.
 [[nodiscard]] Outcome<Socket> open_sender(const GroupOptions& group, const SendOptions& options);

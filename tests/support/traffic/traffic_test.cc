@@ -73,6 +73,15 @@ TEST(GroupSocket, CarriesADatagramOverLoopback) {
   EXPECT_EQ(read_payload(std::span(in).first(out.size())), (Payload{3, 1}));
 }
 
+TEST(Address, FamilyIsThatOfTheText) {
+  for (const auto& [text, family] : {std::pair{"239.1.1.1", AF_INET}, {"ff15::1:1", AF_INET6}}) {
+    const auto address = parse_address(text, 5000);
+    ASSERT_TRUE(address) << text;
+    EXPECT_EQ(address->family(), family);
+    EXPECT_EQ(to_text(address->storage), text);
+  }
+}
+
 TEST(GroupSocketErrors, AreInWords) {
   const auto no_interface = open_sender({"239.1.1.1", 5000, "no-such"}, {});
   ASSERT_FALSE(no_interface);
