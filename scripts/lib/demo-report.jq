@@ -104,10 +104,12 @@ def half($its; $capture_drops):
 | (.ipv6 // {} | half(ipv6; $n.capture.drops)) as $ipv6
 | {ok: false, kernel: $n.kernel.kernel}
   + ($ipv4 | del(.ok, .facts))
-  + {ipv6: ($ipv6 | del(.facts))}
+  + {ipv6: ($ipv6 | del(.facts)), refused: [$n.refused[]? | {"try": .["try"], side, error}]}
 | .facts = [
     ($ipv4.facts[] | .fact = "IPv4: \(.fact)"),
     ($ipv6.facts[] | .fact = "IPv6: \(.fact)"),
-    fact("the capture lost nothing"; 0; $n.capture.drops)
+    fact("the capture lost nothing"; 0; $n.capture.drops),
+    fact("all that was tried in vain was refused as docs/REFUSALS.md says"; $n.tries.count // -1;
+      [$n.refused[]? | select(.ok)] | length)
   ]
 | .ok = all(.facts[]; .ok)
