@@ -48,12 +48,14 @@ TEST(Packet, ACutFrameIsNone) {
   EXPECT_EQ(segment.esp_frames, 0U);
 }
 
+/// What is found is a view into `packet`.
 std::optional<IpPacket> read(const Octets& packet) {
   return find_ip(LinkType::kRawIp, Frame{0, packet, false});
 }
 
 TEST(PacketIpv6, IsTakenApart) {
-  const auto packet = read(ip(kA6, data_address(6), kProtocolEsp, Octets{1, 2, 3}));
+  const Octets octets = ip(kA6, data_address(6), kProtocolEsp, Octets{1, 2, 3});
+  const auto packet = read(octets);
   ASSERT_TRUE(packet);
   EXPECT_EQ(packet->version, 6);
   EXPECT_EQ(packet->source, "fd09::1");
@@ -68,7 +70,8 @@ TEST(PacketIpv6, EspIsFoundBehindExtensionHeaders) {
   append(payload, Octets{kProtocolEsp, 1, 1, 12, 0, 0, 0, 0});  // destination options, 16
   append(payload, Octets(8));
   append(payload, Octets{0, 0, 0, 7, 0, 0, 0, 1});
-  const auto packet = read(ip(kA6, data_address(6), 0, payload));
+  const Octets octets = ip(kA6, data_address(6), 0, payload);
+  const auto packet = read(octets);
   ASSERT_TRUE(packet);
   EXPECT_EQ(packet->protocol, kProtocolEsp);
   const auto esp = read_esp(packet->payload);
