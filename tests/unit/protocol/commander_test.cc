@@ -19,8 +19,8 @@ using protocol::MemberState;
 class Desk {
  public:
   explicit Desk(TestNet& net) : net_(net), host_(net.pki.host("chief", commander_options())) {
-    net_.filter = [this](Sent& sent) {
-      if (sent.to == address_) inbox_.push_back(sent.octets);
+    net_.filter = [this](Sent& passing) {
+      if (passing.to == address_) inbox_.push_back(passing.octets);
       return true;
     };
   }

@@ -4,6 +4,7 @@
 
 #include "agent/identity/command.h"
 #include "agent/protocol/handshake.h"
+#include "agent/wire/report.h"
 #include "tests/unit/protocol/hosts.h"
 
 namespace gkmpd::test {
