@@ -35,14 +35,14 @@ void get_text(Reader& in, std::string& text, std::size_t max) {
   if (!std::ranges::all_of(text, is_printable)) in.fail(kBadValue, "a text that is not printable");
 }
 
-void put_epoch(Writer& out, const std::optional<GroupReport::EpochFacts>& epoch) {
+void put_epoch(Writer& out, const std::optional<ReportedEpoch>& epoch) {
   put(out, epoch.has_value());
   if (!epoch) return;
   put(out, epoch->tuple);
   put(out, epoch->id);
   put(out, epoch->not_after);
 }
-void get_epoch(Reader& in, std::optional<GroupReport::EpochFacts>& epoch) {
+void get_epoch(Reader& in, std::optional<ReportedEpoch>& epoch) {
   bool known = false;
   get(in, known);
   if (!known) return;

@@ -31,13 +31,15 @@ inline constexpr std::size_t kMaxReasonOctets = 255;
 /// Octets of a host's name.
 inline constexpr std::size_t kMaxNameOctets = 64;
 
+/// What a report tells of an epoch.
+struct ReportedEpoch {
+  EpochTuple tuple;
+  EpochId id{};
+  WallTime not_after;
+  friend bool operator==(const ReportedEpoch&, const ReportedEpoch&) = default;
+};
+
 struct GroupReport {
-  struct EpochFacts {
-    EpochTuple tuple;
-    EpochId id{};
-    WallTime not_after;
-    friend bool operator==(const EpochFacts&, const EpochFacts&) = default;
-  };
   struct Member {
     std::string name;
     ReportedMember state = ReportedMember::kWaiting;
@@ -47,7 +49,7 @@ struct GroupReport {
 
   ReportedGroup state = ReportedGroup::kCreating;
   std::string why;  // why it failed
-  std::optional<EpochFacts> epoch;
+  std::optional<ReportedEpoch> epoch;
   bool installed = false;  // the controller's kernel holds what it should
   bool sending = false;    // the controller sends under the group's key
   std::string install_error;

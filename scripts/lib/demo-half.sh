@@ -1,6 +1,5 @@
 # Part of scripts/lib/demo-inside: the main job of one group. It is done twice by the same agents, over
-# IPv4 and over IPv6 with other suites; the second half's notes begin with `ipv6.`. GKMPD_DEMO_TOKEN may
-# hold further options of `scripts/lab token` for both.
+# IPv4 and over IPv6 with other suites; the second half's notes begin with `ipv6.`.
 
 half=  # `ipv6.` in the second half: what the names of notes begin with
 
@@ -23,8 +22,7 @@ main_job() {
 sign_token() {
   step "The group commander signs a token: group $group over IPv$family, $data, senders a and b."
   lab --group "$group" --family "$family" --members "${members[*]}" \
-    --senders "${senders[*]}" "${token_options[@]}" \
-    ${GKMPD_DEMO_TOKEN-} token || give_up "no token"
+    --senders "${senders[*]}" "${token_options[@]}" token || give_up "no token"
   "$bin/gkmpctl" token show "$lab/$group.token" --anchor "$lab/pki/anchor.pem" \
     --crl "$lab/pki/crl.pem" | quote
 }
