@@ -25,10 +25,10 @@ constexpr std::array<std::pair<Action, std::string_view>, kAllActions.size()> kA
 /// Takes those out of `kept` for which `due` is true, in their order.
 template <typename Kept, typename Due>
 std::vector<Kept> take_if(std::vector<Kept>& kept, Due due) {
-  const auto first =
-      std::stable_partition(kept.begin(), kept.end(), [&](const Kept& one) { return !due(one); });
-  std::vector<Kept> taken(std::make_move_iterator(first), std::make_move_iterator(kept.end()));
-  kept.erase(first, kept.end());
+  std::vector<Kept> taken;
+  std::vector<Kept> left;
+  for (Kept& one : kept) (due(one) ? taken : left).push_back(std::move(one));
+  kept = std::move(left);
   return taken;
 }
 
