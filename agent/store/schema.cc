@@ -26,12 +26,6 @@ CREATE TABLE floors (
   tuple_epoch INTEGER NOT NULL,
   next_sender_id INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE command_marks (
-  group_id BLOB NOT NULL CHECK (length(group_id) = 16),
-  commander BLOB NOT NULL CHECK (length(commander) = 32),
-  counter INTEGER NOT NULL,
-  PRIMARY KEY (group_id, commander)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE crls (
   issuer BLOB NOT NULL PRIMARY KEY CHECK (length(issuer) = 32),
   number INTEGER NOT NULL,
@@ -64,6 +58,12 @@ CREATE TABLE kernel_records (
 )";
 
 constexpr const char* kVersion2 = R"(
+CREATE TABLE command_marks (
+  group_id BLOB NOT NULL CHECK (length(group_id) = 16),
+  commander BLOB NOT NULL CHECK (length(commander) = 32),
+  counter INTEGER NOT NULL,
+  PRIMARY KEY (group_id, commander)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE installed_groups (
   network_namespace TEXT NOT NULL,
   group_id BLOB NOT NULL CHECK (length(group_id) = 16),

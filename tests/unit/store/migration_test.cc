@@ -98,9 +98,13 @@ TEST(StoreMigration, Version1KeepsAllThatItHeldAndCanRecordGroups) {
     EXPECT_EQ(store.kernel_records(), std::vector<KernelRecord>{guard});
     EXPECT_TRUE(store.installed_groups()->empty());
     ASSERT_TRUE(store.record_install(installed(1), {guard}));
+    Floor marked = floor_at(3, {3, 1, 0, 8}, 2);
+    marked.command_marks[NameHash{5}] = 41;
+    ASSERT_TRUE(store.raise_floor(group(1), marked));
   }
   EXPECT_EQ(user_version(scratch.path()), 2);
   Store store = open_or_die(scratch.path());
+  EXPECT_EQ(store.floors()->at(group(1)).command_marks.at(NameHash{5}), 41U);
   EXPECT_EQ(store.installed_groups(), std::vector<InstalledGroup>{installed(1)});
   EXPECT_EQ(store.kernel_records(), std::vector<KernelRecord>{guard});
 }
