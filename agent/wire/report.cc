@@ -46,7 +46,8 @@ void get_epoch(Reader& in, std::optional<ReportedEpoch>& epoch) {
   bool known = false;
   get(in, known);
   if (!known) return;
-  epoch.emplace();
+  // Not emplace(): clang takes a class inside of another for one without a default constructor.
+  epoch = GroupReport::EpochFacts{};
   get(in, epoch->tuple);
   get(in, epoch->id);
   get(in, epoch->not_after);

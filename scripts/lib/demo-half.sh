@@ -43,8 +43,8 @@ create_group() {
   step "a creates the group: it makes the keys together with the first member, and downloads them" \
     "to the others."
   local code=0
-  lab ctl a group create "$lab/$group.token" --members "$lab/$group.members.toml" --wait 60 \
-    2>&1 | quote || code=$?
+  lab ctl a group create "$lab/$group.token" --members "$lab/$group.members.toml" \
+    --wait $((60 * ${GKMPD_LAB_PATIENCE:-1})) 2>&1 | quote || code=$?
   printf '{"exit_code": %d}\n' "$code" | note "${half}create"
   ((code == 0)) || give_up "the group was not created"
   tell "Waiting until the activation delay is over and a and b send."
@@ -56,7 +56,8 @@ create_group() {
 listen() {
   rm -f "/run/gkmpd-demo-ready-$1"
   become_on "$1" "$bin/mcast-receive" --group "$data" --port "$port" --interface eth0 --idle 3 \
-    --most 90 --ready-file "/run/gkmpd-demo-ready-$1" >"$notes/${half}received.$1.json" &
+    --most $((90 * ${GKMPD_LAB_PATIENCE:-1})) --ready-file "/run/gkmpd-demo-ready-$1" \
+    >"$notes/${half}received.$1.json" &
   listeners[$1]=$!
 }
 
