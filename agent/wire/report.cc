@@ -46,8 +46,7 @@ void get_epoch(Reader& in, std::optional<ReportedEpoch>& epoch) {
   bool known = false;
   get(in, known);
   if (!known) return;
-  // Not emplace(): clang takes a class inside of another for one without a default constructor.
-  epoch = GroupReport::EpochFacts{};
+  epoch.emplace();
   get(in, epoch->tuple);
   get(in, epoch->id);
   get(in, epoch->not_after);

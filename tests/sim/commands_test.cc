@@ -235,7 +235,7 @@ TEST(SimCommands, AUsedCounterIsRefusedByAControllerThatHasRestarted) {
     ordered.scene.settle(ordered.plan);
     world.crash(0);
     world.start(0);
-    for (const std::uint64_t used : {7, 6}) {
+    for (const std::uint64_t used : {7U, 6U}) {
       ordered.order({.counter = used, .controller = {}, .change = {}});
       ordered.wait_for_the_end();
       EXPECT_EQ(ordered.desk().refused_as(), protocol::kCommandStale.name());
