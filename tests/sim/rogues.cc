@@ -96,12 +96,12 @@ SimRogue::SimRogue(World& world, std::size_t index)
     : world_(world),
       address_(Ground::address(index)),
       random_(index),
-      host_(world.add_guest(address_,
-                            [this](Now now, const SocketAddress& from, const Bytes& octets) {
-                              if (!peer_) return;
-                              peer_->handle_datagram(now, from, octets);
-                              flush();
-                            })) {}
+      host_(world.add_guest(address_, [this, alive = std::weak_ptr<int>(alive_)](
+                                          Now now, const SocketAddress& from, const Bytes& octets) {
+        if (alive.expired() || !peer_) return;
+        peer_->handle_datagram(now, from, octets);
+        flush();
+      })) {}
 
 void SimRogue::be(std::unique_ptr<rogue::Peer> peer) { peer_ = std::move(peer); }
 
@@ -113,11 +113,12 @@ void SimRogue::flush() {
 void SimRogue::arm() {
   const auto due = peer_->next_timeout();
   if (!due) return;
-  world_.after(*due - world_.now(), [this, due, peer = peer_.get()] {
-    if (peer_.get() != peer || peer->next_timeout() != due) return;
-    peer_->handle_timeout(world_.guest_now());
-    flush();
-  });
+  world_.after(*due - world_.now(),
+               [this, alive = std::weak_ptr<int>(alive_), due, peer = peer_.get()] {
+                 if (alive.expired() || peer_.get() != peer || peer->next_timeout() != due) return;
+                 peer_->handle_timeout(world_.guest_now());
+                 flush();
+               });
 }
 
 }  // namespace gkmpd::sim

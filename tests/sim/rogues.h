@@ -81,6 +81,8 @@ class SimRogue {
   World& world_;
   SocketAddress address_;
   crypto::SeededRandom random_;
+  /// The world outlives us: what it still has to call of ours looks here first.
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
   HostIndex host_;
   std::unique_ptr<rogue::Peer> peer_;
 };
