@@ -24,8 +24,10 @@ issue() {
 }
 
 credentials() {
-  local host options named=() name
-  for name in $groups; do named+=(--group "$name"); done
+  local host options named=() name group_list
+  # Not by splitting alone: "*" is every group, and no file name.
+  read -ra group_list <<<"$groups"
+  for name in "${group_list[@]}"; do named+=(--group "$name"); done
   "$bin/gkmpctl" pki init --dir "$dir/pki" --name "lab security manager" >/dev/null
   for host in "${all_hosts[@]}"; do
     mkdir -m 700 "$dir/$host"
