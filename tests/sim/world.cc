@@ -42,7 +42,7 @@ struct World::Host {
   std::unique_ptr<crypto::SeededRandom> random;
   std::optional<protocol::Endpoint> endpoint;
   std::optional<protocol::Commander> commander;  // where there is no endpoint
-  Receive guest;  // instead of an endpoint
+  Receive guest;                                 // instead of an endpoint
   std::set<std::pair<SocketAddress, GroupId>> joined;
   std::set<std::pair<EpochId, std::uint32_t>> burnt;   // SPIs installed for output, ever
   std::map<GroupId, protocol::AdoptedGroup> recorded;  // what the next start adopts
