@@ -26,6 +26,7 @@ inline constexpr ErrorKind kOutboundBurnt{"daemon.outbound-burnt"};
 inline constexpr ErrorKind kUdpTooLong{"udp.too-long"};
 inline constexpr ErrorKind kUdpOtherInterface{"udp.other-interface"};
 inline constexpr ErrorKind kUdpOtherDestination{"udp.other-destination"};
+inline constexpr ErrorKind kUdpNotForMulticast{"udp.not-for-multicast"};
 inline constexpr ErrorKind kUdpNoPacketInfo{"udp.no-packet-info"};
 inline constexpr ErrorKind kUdpSendFailed{"udp.send-failed"};
 inline constexpr ErrorKind kUdpReceiveFailed{"udp.receive-failed"};

@@ -35,6 +35,9 @@ std::optional<ErrorKind> refuse_arrival(const Arrival& arrival, const Reach& rea
   if (arrival.destination.is_multicast()) {
     if (!on_interface) return kUdpOtherInterface;
     if (!reach.joined.contains(arrival.destination)) return kUdpOtherDestination;
+    if (arrival.type != static_cast<std::uint8_t>(wire::MessageType::kHeartbeat)) {
+      return kUdpNotForMulticast;
+    }
     return std::nullopt;
   }
   if (arrival.destination != reach.own) return kUdpOtherDestination;
@@ -86,8 +89,10 @@ void UdpSocket::read(const Take& take, Counters& counters) {
       counters.count(kUdpNoPacketInfo);
       continue;
     }
-    const Arrival arrival{info->interface, info->address, static_cast<std::size_t>(got),
-                          (message.msg_flags & MSG_TRUNC) != 0};
+    const auto size = static_cast<std::size_t>(got);
+    const Arrival arrival{info->interface, info->address, size,
+                          (message.msg_flags & MSG_TRUNC) != 0,
+                          size > wire::kTypeAt ? octets[wire::kTypeAt] : std::uint8_t{0}};
     if (auto refused = refuse_arrival(arrival, reach_)) {
       counters.count(*refused);
       continue;

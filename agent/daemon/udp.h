@@ -31,6 +31,7 @@ struct Arrival {
   IpAddress destination;
   std::size_t size = 0;
   bool truncated = false;
+  std::uint8_t type = 0;  // of the message, as its header says; 0 if it has none
 };
 
 /// Where datagrams may arrive.
@@ -41,11 +42,12 @@ struct Reach {
   std::set<IpAddress> joined;
 };
 
-/// Why a datagram goes no further, if it does not. Multicast must come in on the configured
-/// interface to a group joined there; unicast on that interface to the configured address: the
-/// kernel itself would take a datagram for that address from any interface, and so would open the
-/// agent to networks that the operator did not name. The loopback interface passes for unicast,
-/// since that is where a host's datagrams to itself come in.
+/// Why a datagram goes no further, if it does not. Multicast must be a heartbeat, since a first
+/// message to a whole group would set every member to work for one datagram (profile S23), and must
+/// come in on the configured interface to a group joined there; unicast on that interface to the
+/// configured address: the kernel itself would take a datagram for that address from any interface,
+/// and so would open the agent to networks that the operator did not name. The loopback interface
+/// passes for unicast, since that is where a host's datagrams to itself come in.
 [[nodiscard]] std::optional<ErrorKind> refuse_arrival(const Arrival& arrival, const Reach& reach);
 
 class UdpSocket {

@@ -125,8 +125,8 @@ Result<CommandExchange::Step> CommandExchange::on_command(Now now, const Incomin
   if (!created) return refuse(created.error(), group, state.commander, key);
   context_.out.report({Report::Level::kInfo, "commanded", group, state.commander.name,
                        "to create it, from " + channel_.peer().text()});
-  auto reply = seal_report(*office_.controlled(channel_.group()), 0, key);
-  return Step{Obeyed{std::move(state.keys)}, std::move(reply)};
+  auto reply = seal_report(*office_.controlled(channel_.group(), state.token.hash), 0, key);
+  return Step{Obeyed{std::move(state.keys), state.token.hash}, std::move(reply)};
 }
 
 /// In the order of docs/PROTOCOL.md, "Command". The result is to be on disk before any effect.
@@ -168,7 +168,7 @@ Result<void> CommandExchange::check_moment(Now now, const identity::CommandText&
 
 Result<CommandExchange::Step> CommandExchange::on_status(Now, const Incoming& in) {
   auto& state = std::get<Obeyed>(state_);
-  const auto view = office_.controlled(channel_.group());
+  const auto view = office_.controlled(channel_.group(), state.token_hash);
   if (!view) return fail(kUnknownGroup);
   auto reply =
       seal_report(*view, std::get<wire::StatusRequest>(in.message).first, state.keys.skek.up);

@@ -22,8 +22,9 @@ class GroupOffice {
   /// nothing has changed.
   [[nodiscard]] virtual Result<void> create(Now now, const CreateGroupCommand& command,
                                             const CommandMark& mark) = 0;
-  /// A group that this host controls.
-  [[nodiscard]] virtual std::optional<GroupView> controlled(const GroupId& group) const = 0;
+  /// A group that this host controls under the token of that hash.
+  [[nodiscard]] virtual std::optional<GroupView> controlled(const GroupId& group,
+                                                            const Digest& token_hash) const = 0;
 };
 
 class CommandExchange {
@@ -49,6 +50,8 @@ class CommandExchange {
   /// The group is being made, or has been.
   struct Obeyed {
     keys::PairwiseKeys keys;
+    /// Nobody is told of a group that another order has made since.
+    Digest token_hash{};
   };
   struct Done {};
   using State = std::variant<Start, Agreed, AwaitCommand, Obeyed, Done>;

@@ -69,8 +69,11 @@ struct Context {
   /// its control address for data.
   [[nodiscard]] Result<void> check_addresses_free(const identity::GroupToken& token) const;
   void take_addresses(const identity::GroupToken& token);
-  /// Of a group that came to nothing.
-  void release_addresses(const GroupId& group) { addresses.erase(group); }
+  /// Of a group that came to nothing: what it had before, if it had any, is what it has.
+  void give_addresses_back(const GroupId& group, const std::optional<GroupAddresses>& earlier) {
+    addresses.erase(group);
+    if (earlier) addresses.emplace(group, *earlier);
+  }
   [[nodiscard]] std::vector<wire::CrlNumber> crl_numbers() const;
   /// Our certificate and intermediates in DER, leaf first.
   [[nodiscard]] std::vector<Bytes> certificate_chain() const;

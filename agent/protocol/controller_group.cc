@@ -43,7 +43,10 @@ Result<std::unique_ptr<ControllerGroup>> ControllerGroup::make(
 }
 
 void ControllerGroup::begin() {
-  took_addresses_ = !context_.addresses.contains(token_.group_id);
+  if (const auto held = context_.addresses.find(token_.group_id);
+      held != context_.addresses.end()) {
+    earlier_addresses_ = held->second;
+  }
   context_.take_addresses(token_);
   save_ = context_.save(token_.group_id, token_.policy.group, floor_);
 }
@@ -85,8 +88,11 @@ Result<void> ControllerGroup::plan_epoch() {
   const bool same_version = floor_.tuple.token_version == version;
   const std::uint32_t term = same_version ? floor_.tuple.term : 0;
   if (term == kMax) return fail(kNumbersExhausted, "sign a token with a higher version");
+  // Epochs count on over token versions too; but a controller that once signed the last one must
+  // not end the group for ever. A higher version is above it, whatever its epoch.
+  if (floor_.tuple.epoch == kMax && !same_version) floor_.tuple.epoch = 0;
   if (floor_.tuple.epoch == kMax) {
-    return fail(kNumbersExhausted, "all epochs of this group are used: give it another name");
+    return fail(kNumbersExhausted, "all epochs are used: sign a token with a higher version");
   }
   floor_.tuple = {version, term + 1, rank_, floor_.tuple.epoch + 1};
   floor_.token = {version, token_.hash};
@@ -295,8 +301,7 @@ void ControllerGroup::fail_group(Error why) {
   context_.out.count(why.kind);
   context_.out.report({Report::Level::kError, "group-failed", token_.policy.group, "", why.text()});
   exchanges_.clear();
-  // What an earlier epoch of the group has left in the kernel still stands there.
-  if (took_addresses_ && !live_) context_.release_addresses(token_.group_id);
+  if (!live_) context_.give_addresses_back(token_.group_id, earlier_addresses_);
   failed_ = std::move(why);
 }
 

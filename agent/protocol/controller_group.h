@@ -84,7 +84,8 @@ class ControllerGroup {
   std::uint64_t heartbeat_number_ = 0;
   bool distributed_ = false;  // every listed member has been keyed or has failed once
   std::optional<Error> failed_;
-  bool took_addresses_ = false;  // nothing of the group had stood on this host before
+  /// Where an earlier epoch of the group still stands in the kernel, if it does.
+  std::optional<GroupAddresses> earlier_addresses_;
 };
 
 }  // namespace gkmpd::protocol

@@ -100,9 +100,12 @@ class Endpoint::Impl final : public GroupOffice {
     return {};
   }
 
-  [[nodiscard]] std::optional<GroupView> controlled(const GroupId& group) const override {
+  [[nodiscard]] std::optional<GroupView> controlled(const GroupId& group,
+                                                    const Digest& token_hash) const override {
     const auto found = controlled_.find(group);
-    if (found == controlled_.end()) return std::nullopt;
+    if (found == controlled_.end() || found->second->token().hash != token_hash) {
+      return std::nullopt;
+    }
     return found->second->describe();
   }
 

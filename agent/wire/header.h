@@ -18,6 +18,9 @@ inline constexpr std::size_t kSealOverhead = 16;
 inline constexpr std::size_t kMaxFragments = 64;
 inline constexpr std::size_t kMaxMessage = kMaxFragments * (kMaxBody - kSealOverhead);
 
+/// Where the message type stands.
+inline constexpr std::size_t kTypeAt = 4;
+
 inline constexpr std::uint16_t kMagic = 0x474b;  // "GK"
 inline constexpr std::uint8_t kVersion = 1;
 

@@ -25,10 +25,22 @@ std::string_view refused(const Arrival& arrival) {
   return why ? why->name() : "";
 }
 
+constexpr auto kHeartbeat = static_cast<std::uint8_t>(wire::MessageType::kHeartbeat);
+
+TEST(Arrival, ByMulticastComeHeartbeatsOnly) {
+  EXPECT_EQ(refused({3, kGroup, 100, false, kHeartbeat}), "");
+  for (unsigned type = 0; type < 256; ++type) {
+    if (type == kHeartbeat) continue;
+    EXPECT_EQ(refused({3, kGroup, 100, false, static_cast<std::uint8_t>(type)}),
+              kUdpNotForMulticast.name());
+    EXPECT_EQ(refused({3, kOwn, 100, false, static_cast<std::uint8_t>(type)}), "");
+  }
+}
+
 TEST(Arrival, WhatIsMeantForUsPasses) {
   EXPECT_EQ(refused({3, kOwn, 100, false}), "");
   EXPECT_EQ(refused({1, kOwn, 100, false}), "");
-  EXPECT_EQ(refused({3, kGroup, wire::kMaxDatagram, false}), "");
+  EXPECT_EQ(refused({3, kGroup, wire::kMaxDatagram, false, kHeartbeat}), "");
 }
 
 TEST(Arrival, OtherInterfacesAreRefused) {
