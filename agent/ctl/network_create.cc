@@ -67,7 +67,7 @@ Result<std::optional<IpAddress>> own_address(const NetworkOrder& order) {
   if (order.own_address.empty()) return std::optional<IpAddress>();
   const auto own = IpAddress::parse(order.own_address);
   if (!own) return fail(kBadEndpoint, order.own_address + " is no address of a host");
-  return std::optional<IpAddress>(*own);
+  return own;
 }
 
 Result<void> open_session(const NetworkOrder& order, Session& session) {
