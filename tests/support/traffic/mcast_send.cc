@@ -16,6 +16,7 @@
 
 #include "tests/support/traffic/group_socket.h"
 #include "tests/support/traffic/payload.h"
+#include "tests/support/traffic/schedule.h"
 
 namespace gkmpd::traffic {
 namespace {
@@ -77,18 +78,12 @@ class Batch {
   std::array<mmsghdr, kBatch> messages_{};
 };
 
-std::uint64_t due(const Settings& settings, Clock::time_point start) {
-  const double elapsed_s = std::chrono::duration<double>(Clock::now() - start).count();
-  const double wanted = elapsed_s * settings.rate_pps + 1;
-  return std::min(settings.count, static_cast<std::uint64_t>(wanted));
-}
-
 Totals send_all(const Settings& settings, int fd) {
   Totals totals;
   Batch batch(settings.size);
-  const auto start = Clock::now();
+  Schedule schedule(settings.rate_pps, settings.count, Clock::now());
   for (std::uint64_t next = 0; next < settings.count;) {
-    const std::uint64_t now_due = due(settings, start);
+    const std::uint64_t now_due = schedule.due(next, Clock::now());
     if (now_due <= next) {
       std::this_thread::sleep_for(kPace);
       continue;
@@ -131,7 +126,8 @@ int main(int argc, char** argv) {
   app.add_option("--source", settings.send.source, "address to send from");
   app.add_option("--sender", settings.sender, "number that tells this sender from others");
   app.add_option("--count", settings.count, "datagrams");
-  app.add_option("--rate", settings.rate_pps, "datagrams per second")->check(CLI::PositiveNumber);
+  app.add_option("--rate", settings.rate_pps, "datagrams per second, at most")
+      ->check(CLI::PositiveNumber);
   app.add_option("--size", settings.size, "payload octets")
       ->check(CLI::Range(kPayloadHeaderSize, kMaxPayloadSize));
   app.add_option("--ttl", settings.send.ttl, "time to live, or hop limit")

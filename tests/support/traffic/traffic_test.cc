@@ -5,6 +5,7 @@
 
 #include "tests/support/traffic/group_socket.h"
 #include "tests/support/traffic/payload.h"
+#include "tests/support/traffic/schedule.h"
 #include "tests/support/traffic/sequence_tracker.h"
 
 namespace gkmpd::traffic {
@@ -53,6 +54,28 @@ TEST(SequenceTracker, RefusesNumbersBeyondItsRoom) {
   EXPECT_FALSE(tracker.add(SequenceTracker::kMaxSequence));
   EXPECT_EQ(tracker.end(), 0U);
   EXPECT_EQ(tracker.received(), 0U);
+}
+
+TEST(Schedule, KeepsItsRateAndItsCount) {
+  using std::chrono::milliseconds;
+  const Schedule::Clock::time_point start{std::chrono::hours(1)};
+  Schedule schedule(500, 12, start);
+  EXPECT_EQ(schedule.due(0, start), 1U);
+  EXPECT_EQ(schedule.due(1, start + milliseconds(1)), 1U);
+  EXPECT_EQ(schedule.due(1, start + milliseconds(3)), 2U);
+  EXPECT_EQ(schedule.due(2, start + milliseconds(13)), 7U);
+  EXPECT_EQ(schedule.due(7, start + milliseconds(27)), 12U);
+}
+
+TEST(Schedule, SlipsInsteadOfSendingABurst) {
+  using std::chrono::milliseconds;
+  const Schedule::Clock::time_point start{std::chrono::hours(1)};
+  Schedule schedule(500, 1000, start);
+  EXPECT_EQ(schedule.due(0, start), 1U);
+  // A second without running: 500 are owed, those of 20 ms are sent.
+  EXPECT_EQ(schedule.due(1, start + milliseconds(1001)), 12U);
+  EXPECT_EQ(schedule.due(12, start + milliseconds(1002)), 12U);
+  EXPECT_EQ(schedule.due(12, start + milliseconds(1005)), 14U);
 }
 
 TEST(GroupSocket, CarriesADatagramOverLoopback) {
