@@ -136,6 +136,13 @@ TEST_F(UdpPair, JoiningTwiceIsOneMembership) {
   EXPECT_FALSE(a_->join(kOwn));
 }
 
+/// Octets that show the only type that is taken from a multicast address, and `number` after it.
+Bytes heartbeat_like(std::uint8_t number) {
+  Bytes octets(wire::kTypeAt + 2, number);
+  octets[wire::kTypeAt] = kHeartbeat;
+  return octets;
+}
+
 /// One socket may join 20 groups by default.
 TEST_F(UdpPair, MoreGroupsAreJoinedThanOneSocketMay) {
   constexpr std::uint8_t kGroups = 90;
@@ -148,8 +155,9 @@ TEST_F(UdpPair, MoreGroupsAreJoinedThanOneSocketMay) {
     ASSERT_TRUE(joined) << joined.error().text();
   }
   for (const std::uint8_t i : {std::uint8_t{1}, std::uint8_t{45}, kGroups}) {
-    b_->send({group(i), ports_[0]}, Bytes{i}, counters_);
-    EXPECT_THAT(read(*a_), ElementsAre(Pair(address_b().text(), Bytes{i})));
+    const Bytes octets = heartbeat_like(i);
+    b_->send({group(i), ports_[0]}, octets, counters_);
+    EXPECT_THAT(read(*a_), ElementsAre(Pair(address_b().text(), octets)));
   }
   for (std::uint8_t i = 1; i <= kGroups; ++i) EXPECT_TRUE(a_->leave(group(i))) << int{i};
   EXPECT_TRUE(counters_.counts().empty());
