@@ -289,6 +289,7 @@ void Tries::try_other_cms(TestPki& pki) {
   add("mail", pki.token_of_anything("Key whom you like.\n", *commander_, kDataType),
       crypto::kBadCms);
   add("policy-as-mail", pki.token_of_anything(text, *commander_, kDataType), crypto::kBadCms);
+  add("order", pki.token_of_anything(text, *commander_, crypto::oid_command()), crypto::kBadCms);
   std::string other_kind = text;
   other_kind.replace(other_kind.find(identity::kTokenKind), identity::kTokenKind.size(),
                      "gkmp-command-1");
