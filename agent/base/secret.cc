@@ -1,22 +1,18 @@
 #include "agent/base/secret.h"
 
-#include <string.h>
-
 #include <algorithm>
 #include <utility>
 
+#include "agent/base/constant_time.h"
+#include "agent/base/secret_memory.h"
+
 namespace gkmpd {
 
-void wipe(std::span<std::uint8_t> bytes) {
-  if (!bytes.empty()) explicit_bzero(bytes.data(), bytes.size());
-}
-
-Secret::Secret(std::size_t size)
-    : data_(size == 0 ? nullptr : std::make_unique<std::uint8_t[]>(size)), size_(size) {}
+Secret::Secret(std::size_t size) : data_(allocate_secret(size)), size_(size) {}
 
 Secret Secret::copy_of(ByteView source) {
   Secret secret(source.size());
-  std::ranges::copy(source, secret.data_.get());
+  std::ranges::copy(source, secret.data_);
   return secret;
 }
 
@@ -28,12 +24,12 @@ Secret Secret::take(Bytes&& source) {
 }
 
 Secret::Secret(Secret&& other) noexcept
-    : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
 Secret& Secret::operator=(Secret&& other) noexcept {
   if (this != &other) {
     clear();
-    data_ = std::move(other.data_);
+    data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
   }
   return *this;
@@ -41,19 +37,23 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 
 Secret::~Secret() { clear(); }
 
-bool Secret::equals(const Secret& other) const {
-  if (size_ != other.size_) return false;
+bool equal_in_constant_time(ByteView a, ByteView b) {
+  if (a.size() != b.size()) return false;
   std::uint8_t difference = 0;
-  for (std::size_t i = 0; i < size_; ++i) {
-    difference = static_cast<std::uint8_t>(difference | (data_[i] ^ other.data_[i]));
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference = static_cast<std::uint8_t>(difference | (a[i] ^ b[i]));
   }
   return difference == 0;
 }
 
+bool Secret::equals(const Secret& other) const {
+  return equal_in_constant_time(expose(), other.expose());
+}
+
 void Secret::clear() {
-  wipe({data_.get(), size_});
-  data_.reset();
-  size_ = 0;
+  if (data_ == nullptr) return;
+  wipe({data_, size_});
+  release_apart(std::exchange(data_, nullptr), std::exchange(size_, 0));
 }
 
 }  // namespace gkmpd

@@ -2,17 +2,15 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 
 #include "agent/base/bytes.h"
+#include "agent/base/wipe.h"
 
 namespace gkmpd {
 
-/// Overwrites `bytes` with zeros in a way that the compiler does not drop.
-void wipe(std::span<std::uint8_t> bytes);
-
 /// Secret octets: moved, never copied by accident; wiped when they go; compared in constant time;
-/// with no way into a stream or a format string. Whoever needs the octets says so by `expose()`.
+/// in memory that no core dump holds (secret_memory.h); with no way into a stream or a format
+/// string. Whoever needs the octets says so by `expose()`.
 class Secret {
  public:
   Secret() = default;
@@ -33,8 +31,8 @@ class Secret {
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
   /// The octets, valid until this object is moved from, assigned to or destroyed.
-  [[nodiscard]] ByteView expose() const { return {data_.get(), size_}; }
-  [[nodiscard]] std::span<std::uint8_t> expose_for_writing() { return {data_.get(), size_}; }
+  [[nodiscard]] ByteView expose() const { return {data_, size_}; }
+  [[nodiscard]] std::span<std::uint8_t> expose_for_writing() { return {data_, size_}; }
 
   /// A second holder of the same octets, asked for by name.
   [[nodiscard]] Secret clone() const { return copy_of(expose()); }
@@ -45,7 +43,7 @@ class Secret {
  private:
   void clear();
 
-  std::unique_ptr<std::uint8_t[]> data_;
+  std::uint8_t* data_ = nullptr;  // of allocate_secret
   std::size_t size_ = 0;
 };
 

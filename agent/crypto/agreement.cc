@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "agent/base/wipe_stack.h"
 #include "agent/crypto/errors.h"
 #include "agent/crypto/nist_curve.h"
 #include "agent/crypto/openssl.h"
@@ -68,6 +69,7 @@ EphemeralKey::EphemeralKey(Agreement agreement, Secret private_key, Bytes share)
     : agreement_(agreement), private_key_(std::move(private_key)), share_(std::move(share)) {}
 
 EphemeralKey EphemeralKey::generate(Agreement agreement, Random& random) {
+  const StackWiper stack;
   if (agreement != Agreement::kX25519) {
     Secret scalar = draw_scalar(agreement, random);
     Bytes share = point_of(agreement, scalar);
@@ -80,6 +82,7 @@ EphemeralKey EphemeralKey::generate(Agreement agreement, Random& random) {
 }
 
 Result<Secret> EphemeralKey::agree(ByteView peer) && {
+  const StackWiper stack;
   const Secret used_up = std::move(private_key_);
   if (used_up.empty()) return fail(kBadShare, "this share has been used before");
   if (peer.size() != share_size(agreement_)) {

@@ -18,6 +18,7 @@ inline constexpr ErrorKind kKeyUnsuitable{"crypto.key-unsuitable"};
 inline constexpr ErrorKind kChainUntrusted{"crypto.chain-untrusted"};
 inline constexpr ErrorKind kChainExpired{"crypto.chain-expired"};
 inline constexpr ErrorKind kChainInvalid{"crypto.chain-invalid"};
+inline constexpr ErrorKind kNotApart{"crypto.not-apart"};
 inline constexpr ErrorKind kLibrary{"crypto.library"};
 
 }  // namespace gkmpd::crypto

@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/base/wipe_stack.h"
 #include "agent/crypto/der.h"
 #include "agent/crypto/errors.h"
 #include "agent/crypto/key_access.h"
@@ -257,6 +258,7 @@ Secret encode_pem(ByteView der) {
 }  // namespace
 
 Result<PrivateKey> PrivateKey::from_pem(const Secret& pem) {
+  const StackWiper stack;
   if (pem.size() > kMaxPemSize) return fail(kBadKey, "larger than 16 KiB");
   std::optional<Found> found;
   Secret der = decode_pem(pem.expose(), kPkcs8Begin, kPkcs8End);
@@ -273,6 +275,7 @@ Result<PrivateKey> PrivateKey::from_pem(const Secret& pem) {
 }
 
 Secret PrivateKey::to_pem() const {
+  const StackWiper stack;
   const FileForm& form = form_of(public_key_.type());
   const Secret octets = private_octets_of(key_.get(), form);
   const Bytes head = from_hex(form.head_hex).value_or(Bytes{});

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "agent/base/wipe_stack.h"
 #include "agent/crypto/edwards.h"
 #include "agent/crypto/errors.h"
 #include "agent/crypto/hash.h"
@@ -194,6 +195,7 @@ Result<PrivateKey> KeyAccess::private_key(ossl::Pkey key) {
 }
 
 Result<PrivateKey> PrivateKey::generate(KeyType type) {
+  const StackWiper stack;
   const char* const name = form_of(type).openssl_name;
   ossl::Pkey key(type == KeyType::kEd25519 ? EVP_PKEY_Q_keygen(nullptr, nullptr, name)
                                            : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", name));
@@ -203,6 +205,7 @@ Result<PrivateKey> PrivateKey::generate(KeyType type) {
 
 Result<Bytes> PrivateKey::sign(SignatureContext context,
                                std::initializer_list<ByteView> content) const {
+  const StackWiper stack;
   const KeyType type = public_key_.type();
   const Bytes message = signed_message(type, context, content);
   const ossl::DigestContext state(EVP_MD_CTX_new());

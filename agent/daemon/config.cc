@@ -27,6 +27,7 @@ class Reader {
     control(root.section("control"));
     store(root.section("store"));
     log(root.section("log"));
+    process(root.section("process"));
     limits(root.section("limits"));
     hosts(root.section("hosts"));
     root.finish();
@@ -106,6 +107,11 @@ class Reader {
         section.refuse("level", level.error().detail);
       }
     }
+    section.finish();
+  }
+
+  void process(TomlSection section) {
+    config_.core_dumps = section.flag("core_dumps").value_or(false);
     section.finish();
   }
 

@@ -44,6 +44,7 @@ struct Config {
 
   std::filesystem::path store;
   LogLevel log_level = LogLevel::kInfo;
+  bool core_dumps = false;
   identity::LocalLimits limits;
   std::map<std::string, std::vector<IpAddress>> hosts;  // addresses as above
 

@@ -36,7 +36,7 @@ int give_up(const Log& log, std::string_view what, const Error& error) {
 }
 
 int serve(const Config& config, const Log& log) {
-  harden_process([&](const Report& report) { log.write(report); });
+  harden_process(config.core_dumps, [&](const Report& report) { log.write(report); });
   // A peer of the control socket that goes away is an error of the write, not our end.
   ::signal(SIGPIPE, SIG_IGN);
   auto loop = Loop::make();

@@ -13,6 +13,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/base/secret.h"
+#include "agent/base/secret_memory.h"
+#include "agent/crypto/memory.h"
+
 namespace gkmpd::daemon {
 namespace {
 
@@ -32,13 +36,16 @@ bool may_lock_without_end() {
          (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY);
 }
 
-}  // namespace
+/// True if no key that the process will hold can come into a core dump.
+bool keep_keys_apart(const Reporter& report) {
+  // With the first secret the kernel has told whether it leaves such pages out.
+  const Secret first(1);
+  const auto apart = crypto::keep_openssl_apart();
+  if (!apart) report({Report::Level::kWarning, "keys-not-apart", "", "", apart.error().text()});
+  return apart && secrets_stay_out_of_dumps();
+}
 
-void harden_process(const Reporter& report) {
-  ::umask(077);
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
-    report({Report::Level::kWarning, "core-dumps-allowed", "", "", std::strerror(errno)});
-  }
+void lock_memory(const Reporter& report) {
   if (!may_lock_without_end()) {
     report({Report::Level::kWarning, "memory-not-locked", "", "",
             "keys may reach swap; grant CAP_IPC_LOCK or set LimitMEMLOCK=infinity"});
@@ -46,6 +53,23 @@ void harden_process(const Reporter& report) {
     report({Report::Level::kWarning, "memory-not-locked", "", "",
             fmt::format("keys may reach swap: {}", std::strerror(errno))});
   }
+}
+
+}  // namespace
+
+void harden_process(bool core_dumps, const Reporter& report) {
+  ::umask(077);
+  const bool apart = keep_keys_apart(report);
+  const bool dumpable = core_dumps && apart;
+  if (core_dumps && !dumpable) {
+    report({Report::Level::kWarning, "core-dumps-refused", "", "",
+            "process.core_dumps: keys cannot be kept out of a dump here"});
+  }
+  // Asked for explicitly both ways: a program with file capabilities begins undumpable.
+  if (::prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0, 0, 0) != 0) {
+    report({Report::Level::kWarning, "core-dumps-allowed", "", "", std::strerror(errno)});
+  }
+  lock_memory(report);
 }
 
 }  // namespace gkmpd::daemon

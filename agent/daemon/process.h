@@ -5,8 +5,12 @@
 
 namespace gkmpd::daemon {
 
-/// No core dumps and no ptrace by others of the same user, memory kept out of swap, files made for
-/// the owner alone. Memory that cannot be locked is reported, and not fatal.
-void harden_process(const Reporter& report);
+/// What OpenSSL holds apart from ordinary data, memory out of swap, files made for the owner alone,
+/// no core dumps and no ptrace by others of the same user. A protection that is not to be had is
+/// reported, and not fatal.
+///
+/// `core_dumps` allows dumps, and that ptrace with them, if all that holds keys is left out of
+/// them.
+void harden_process(bool core_dumps, const Reporter& report);
 
 }  // namespace gkmpd::daemon

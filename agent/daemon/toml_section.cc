@@ -59,6 +59,15 @@ std::optional<std::int64_t> TomlSection::number(std::string_view key, std::int64
   return std::nullopt;
 }
 
+std::optional<bool> TomlSection::flag(std::string_view key) {
+  const toml::node* node = find(key);
+  if (node == nullptr) return std::nullopt;
+  if (const auto* value = node->as_boolean()) return value->get();
+  problems_.add(kConfigBadValue, node->source().begin.line,
+                fmt::format("key {} holds true or false", full(key)));
+  return std::nullopt;
+}
+
 std::vector<std::string> TomlSection::texts(std::string_view key) {
   const toml::node* node = find(key);
   if (node == nullptr) return {};

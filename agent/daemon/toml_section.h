@@ -42,6 +42,7 @@ class TomlSection {
   [[nodiscard]] std::optional<std::string> text(std::string_view key);
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view key, std::int64_t least,
                                                    std::int64_t most);
+  [[nodiscard]] std::optional<bool> flag(std::string_view key);
   [[nodiscard]] std::vector<std::string> texts(std::string_view key);
   [[nodiscard]] std::vector<std::int64_t> numbers(std::string_view key, std::int64_t least,
                                                   std::int64_t most);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/base/constant_time.h"
 #include "agent/crypto/aead.h"
 #include "agent/crypto/hash.h"
 #include "agent/keys/errors.h"
@@ -62,8 +63,7 @@ Result<GroupKeyPacket> open_packet(crypto::Hash hash, const Secret& kek, ByteVie
 
 Result<void> check_commitment(const GroupKeyPacket& packet, const GroupId& group,
                               const EpochTuple& tuple, const Digest& expected) {
-  const Secret ours = Secret::copy_of(commitment(packet, group, tuple));
-  if (!ours.equals(Secret::copy_of(expected))) {
+  if (!equal_in_constant_time(commitment(packet, group, tuple), expected)) {
     return fail(kBadCommitment, "the keys are not those that the statement commits to");
   }
   return {};

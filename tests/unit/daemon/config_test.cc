@@ -43,6 +43,7 @@ TEST(Config, SmallestOneHasDefaults) {
   EXPECT_EQ(config->socket, kDefaultSocket);
   EXPECT_EQ(config->store, kDefaultStore);
   EXPECT_EQ(config->log_level, LogLevel::kInfo);
+  EXPECT_FALSE(config->core_dumps);
   EXPECT_TRUE(config->limits.groups.empty());
   EXPECT_TRUE(config->limits.data_addresses.empty());
   EXPECT_EQ(config->limits.max_rekey_interval_s, 2592000U);
@@ -56,6 +57,8 @@ socket = "c.sock"
 path = "s.db"
 [log]
 level = "debug"
+[process]
+core_dumps = true
 [limits]
 groups = ["demo", "two"]
 controllers = ["a"]
@@ -73,6 +76,7 @@ b = "10.9.0.2"
   EXPECT_EQ(config->socket, "/etc/gkmpd/c.sock");
   EXPECT_EQ(config->store, "/etc/gkmpd/s.db");
   EXPECT_EQ(config->log_level, LogLevel::kDebug);
+  EXPECT_TRUE(config->core_dumps);
   EXPECT_THAT(config->limits.groups, testing::ElementsAre("demo", "two"));
   EXPECT_THAT(config->limits.controllers, testing::ElementsAre("a"));
   ASSERT_EQ(config->limits.data_addresses.size(), 1U);
@@ -118,6 +122,7 @@ TEST(Config, WrongTypesAndValuesAreRefused) {
   bad("[store]\npath = 7\n", "store.path");
   bad("[store]\npath = \"a\\u0000b\"\n", "store.path");
   bad("[log]\nlevel = \"loud\"\n", "debug, info, warning, error");
+  bad("[process]\ncore_dumps = \"yes\"\n", "true or false");
   bad("[limits]\ngroups = \"demo\"\n", "limits.groups");
   bad("[limits]\ngroups = [\"demo\", 7]\n", "limits.groups");
   bad("[limits]\ngroups = [\"De mo\"]\n", "De mo");
