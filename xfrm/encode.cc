@@ -26,14 +26,6 @@ xfrm_lifetime_cfg unlimited() {
   return limits;
 }
 
-std::uint8_t kernel_mode(IpsecMode mode) {
-  switch (mode) {
-    case IpsecMode::kTransport:
-      return XFRM_MODE_TRANSPORT;
-  }
-  return XFRM_MODE_TRANSPORT;
-}
-
 xfrm_selector sa_selector(const SaState& sa) {
   xfrm_selector selector{};
   selector.family = kernel_family(sa.destination);
@@ -86,8 +78,9 @@ xfrm_replay_state_esn replay_state(std::uint32_t window) {
   return state;
 }
 
-/// The template of in and protect policies: ESP in transport mode. The in policy takes any reqid
-/// (0), so that old and new generations pass side by side.
+/// The template of in and protect policies: ESP in the group's mode. The in policy takes any reqid
+/// (0), so that old and new generations pass side by side, and any source, which in tunnel mode the
+/// kernel holds against the SA.
 xfrm_user_tmpl policy_template(const PolicyState& policy) {
   xfrm_user_tmpl tmpl{};
   tmpl.family = kernel_family(policy.destination);
@@ -95,7 +88,7 @@ xfrm_user_tmpl policy_template(const PolicyState& policy) {
   tmpl.id.proto = IPPROTO_ESP;
   if (policy.source) tmpl.saddr = kernel_address(*policy.source);
   tmpl.reqid = policy.reqid;
-  tmpl.mode = XFRM_MODE_TRANSPORT;
+  tmpl.mode = kernel_mode(policy.mode);
   // An AEAD has no number among the algorithm bits: only "all" admits it. The other suites pass a
   // policy of all algorithms too: which ones an SA has, we decide where it is installed.
   tmpl.aalgos = tmpl.ealgos = tmpl.calgos = kAnyAlgorithm;

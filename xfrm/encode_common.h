@@ -41,6 +41,28 @@ namespace gkmpd::xfrm {
   return sa.shared() ? std::uint8_t{0} : full_prefix(sa.source);
 }
 
+[[nodiscard]] constexpr std::uint8_t kernel_mode(IpsecMode mode) {
+  switch (mode) {
+    case IpsecMode::kTransport:
+      return XFRM_MODE_TRANSPORT;
+    case IpsecMode::kTunnel:
+      return XFRM_MODE_TUNNEL;
+  }
+  return XFRM_MODE_TRANSPORT;
+}
+
+/// Nothing for a mode that we never install.
+[[nodiscard]] constexpr std::optional<IpsecMode> mode_from_kernel(std::uint8_t mode) {
+  switch (mode) {
+    case XFRM_MODE_TRANSPORT:
+      return IpsecMode::kTransport;
+    case XFRM_MODE_TUNNEL:
+      return IpsecMode::kTunnel;
+    default:
+      return std::nullopt;
+  }
+}
+
 inline constexpr std::uint32_t kAnyAlgorithm = ~std::uint32_t{0};
 
 [[nodiscard]] constexpr std::uint32_t priority_of(PolicyKind kind) {

@@ -105,14 +105,15 @@ bool read_selector(const xfrm_userpolicy_info& info, PolicyState& policy) {
          (selector.dport_mask == 0 || selector.dport_mask == 0xffff);
 }
 
+/// But for the mode, which the policy takes over.
 bool is_our_template(const xfrm_user_tmpl& tmpl, const PolicyState& policy) {
   const std::uint16_t family = kernel_family(policy.destination);
   const auto source = from_kernel(tmpl.saddr, family);
   const bool source_fits = policy.source ? source == policy.source : source->is_unspecified();
   return tmpl.family == family && from_kernel(tmpl.id.daddr, family) == policy.destination &&
-         source_fits && tmpl.id.spi == 0 && tmpl.id.proto == IPPROTO_ESP &&
-         tmpl.mode == XFRM_MODE_TRANSPORT && tmpl.optional == 0 && tmpl.aalgos == kAnyAlgorithm &&
-         tmpl.ealgos == kAnyAlgorithm && tmpl.calgos == kAnyAlgorithm;
+         source_fits && tmpl.id.spi == 0 && tmpl.id.proto == IPPROTO_ESP && tmpl.optional == 0 &&
+         tmpl.aalgos == kAnyAlgorithm && tmpl.ealgos == kAnyAlgorithm &&
+         tmpl.calgos == kAnyAlgorithm;
 }
 
 /// Takes the templates in; false if they are not those of the policy's kind.
@@ -120,6 +121,9 @@ bool read_templates(ByteView templates, PolicyState& policy) {
   if (policy.kind == PolicyKind::kGuard) return templates.empty();
   const auto tmpl = read_object<xfrm_user_tmpl>(templates);
   if (!tmpl || templates.size() != sizeof *tmpl) return false;
+  const auto mode = mode_from_kernel(tmpl->mode);
+  if (!mode) return false;
+  policy.mode = *mode;
   policy.reqid = tmpl->reqid;
   if (policy.kind == PolicyKind::kIn && tmpl->reqid != 0) return false;
   return is_our_template(*tmpl, policy);
@@ -155,9 +159,10 @@ Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
     sa.key = std::move(suite->key);
   }
   sa.hard_lifetime_s = info->lft.hard_add_expires_seconds;
-  sa.regular = !attributes.unexpected && suite && binds_source(info->sel, sa) &&
-               has_our_form_of_window(*info, attributes) && info->mode == XFRM_MODE_TRANSPORT &&
-               info->flags == 0 && endless(info->lft);
+  const auto mode = mode_from_kernel(info->mode);
+  sa.mode = mode.value_or(IpsecMode::kTransport);
+  sa.regular = !attributes.unexpected && suite && mode && binds_source(info->sel, sa) &&
+               has_our_form_of_window(*info, attributes) && info->flags == 0 && endless(info->lft);
   return sa;
 }
 

@@ -18,7 +18,9 @@ enum class EspSuite : std::uint8_t { kAesGcm128 = 1, kAesGcm256 = 2, kAesCbc128H
 /// Whether each sender has an SA of its own, or all senders share one.
 enum class SenderMode : std::uint8_t { kPerSender = 1, kShared = 2 };
 
-enum class IpsecMode : std::uint8_t { kTransport = 1 };
+/// In tunnel mode the outer addresses are those of the packet inside (RFC 5374 3.1): the tunnel
+/// ends at the group's members, and routers go by the group as ever.
+enum class IpsecMode : std::uint8_t { kTransport = 1, kTunnel = 2 };
 
 /// Octets of key material a suite takes: the cipher's key, then the salt (RFC 4106) or the MAC's
 /// key (RFC 4868).

@@ -32,6 +32,9 @@ Result<void> check_sender_mode(const GroupSpec& spec) {
         return bad(spec, "a shared SA in a counter mode: senders would repeat IVs (RFC 6054)");
       if (spec.replay_window != 0)
         return bad(spec, "a shared SA with a " + window + ": senders share no sequence numbers");
+      // The kernel takes the outer source from the SA.
+      if (spec.mode == IpsecMode::kTunnel)
+        return bad(spec, "a shared SA in tunnel mode: it has no sender's address to put outside");
       break;
   }
   return {};
@@ -113,9 +116,12 @@ PolicyState policy_of(const GroupSpec& spec, PolicyKind kind) {
   policy.destination = spec.destination;
   switch (kind) {
     case PolicyKind::kGuard:
+      break;
     case PolicyKind::kIn:
+      policy.mode = spec.mode;
       break;
     case PolicyKind::kProtect:
+      policy.mode = spec.mode;
       policy.source = spec.own_source;
       policy.ip_protocol = spec.ip_protocol;
       policy.port = spec.port;

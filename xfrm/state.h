@@ -66,6 +66,8 @@ struct PolicyState {
   std::uint8_t ip_protocol = 0;
   std::uint16_t port = 0;
   std::uint32_t reqid = 0;
+  /// Of the template; a guard has none, and kTransport here.
+  IpsecMode mode = IpsecMode::kTransport;
   /// False for a policy read back whose selector is ours but whose action, template or priority is
   /// not what we install.
   bool regular = true;
@@ -88,9 +90,9 @@ struct KernelState {
 /// Refuses what must never reach the kernel (`xfrm.bad-spec`): a destination that is no multicast
 /// group or is link-scope, a source of another family, SPIs below 256 or twice, keys of the wrong
 /// length, a lifetime of 0, a window out of range, more than one outbound SA per generation, an
-/// outbound SA not from `own_source`, an active generation without its outbound SA. In shared mode
-/// also a counter-mode suite, a window, an SA bound to a source, two SAs of one generation; in
-/// per-sender mode an SA that is bound to none.
+/// outbound SA not from `own_source`, an active generation without its outbound SA. With a shared
+/// SA also tunnel mode, a counter-mode suite, a window, an SA bound to a source, two SAs of one
+/// generation; with an SA for each sender one that is bound to none.
 [[nodiscard]] Result<void> check(const GroupSpec& spec);
 
 /// The SAs and policies that a spec means; in the order of installation. Assumes `check` passed.

@@ -73,7 +73,10 @@ constexpr Choices<xfrm::EspSuite, 3> kEspSuites{{
     {"aes-gcm-256", xfrm::EspSuite::kAesGcm256},
     {"aes-cbc-128-hmac-sha-256", xfrm::EspSuite::kAesCbc128HmacSha256},
 }};
-constexpr Choices<xfrm::IpsecMode, 1> kModes{{{"transport", xfrm::IpsecMode::kTransport}}};
+constexpr Choices<xfrm::IpsecMode, 2> kModes{{
+    {"transport", xfrm::IpsecMode::kTransport},
+    {"tunnel", xfrm::IpsecMode::kTunnel},
+}};
 constexpr Choices<xfrm::SenderMode, 2> kSenderModes{{
     {"per-sender", xfrm::SenderMode::kPerSender},
     {"shared", xfrm::SenderMode::kShared},
@@ -180,6 +183,11 @@ void read_senders(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy)
                 "senders that share a key of a counter mode can repeat a nonce, which reveals what "
                 "they sent (RFC 6054): take \"per-sender\", or suite "
                 "\"aes-cbc-128-hmac-sha-256\"");
+  }
+  if (errors.none() && policy.mode == xfrm::IpsecMode::kTunnel) {
+    errors.note(kTokenUnsupported, "ipsec.sender_mode",
+                "one SA of all senders has no address for the outside of a tunnel: take "
+                "\"per-sender\", or mode \"transport\"");
   }
   // Receivers of one SA cannot tell whose sequence number they see.
   reader.number("replay_window", Presence::kOptional, 0, 0, policy.replay_window);

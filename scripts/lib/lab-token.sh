@@ -40,7 +40,7 @@ senders = $(quoted_list "${senders:-${host_list[*]:0:2}}")
 address = "${data:-$(default_address 1)}"
 port = $port
 suite = "$suite"
-mode = "transport"
+mode = "$mode"
 sender_mode = "$sender_mode"
 $(replay_window)
 spi_prefix = $spi_prefix

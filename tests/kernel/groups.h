@@ -40,6 +40,17 @@ inline constexpr Family kIpv6{"IPv6", kGroup6, "ff05::1112", "fd09::", "::", "12
 inline void PrintTo(const Family& family, std::ostream* out) { *out << family.name; }
 
 using xfrm::EspSuite;
+using xfrm::IpsecMode;
+
+[[nodiscard]] inline std::string name_of(IpsecMode mode) {
+  switch (mode) {
+    case IpsecMode::kTransport:
+      return "Transport";
+    case IpsecMode::kTunnel:
+      return "Tunnel";
+  }
+  return {};
+}
 
 [[nodiscard]] inline std::string name_of(EspSuite suite) {
   switch (suite) {

@@ -22,10 +22,12 @@ struct Kind {
   Family family;
   EspSuite suite;
   bool shared;
+  IpsecMode mode = IpsecMode::kTransport;
 };
 
 std::string text_of(const Kind& kind) {
-  return kind.family.name + name_of(kind.suite) + (kind.shared ? "Shared" : "");
+  return kind.family.name + name_of(kind.suite) + (kind.shared ? "Shared" : "") +
+         (kind.mode == IpsecMode::kTunnel ? "Tunnel" : "");
 }
 
 void PrintTo(const Kind& kind, std::ostream* out) { *out << text_of(kind); }
@@ -61,17 +63,22 @@ class Kinds : public ::testing::TestWithParam<Kind> {
     const Family& family = GetParam().family;
     if (GetParam().shared) return shared_sending(family.host(1), kSharedSpi);
     xfrm::GroupSpec spec = sending(family.host(1), kOwnSpi, GetParam().suite);
+    spec.mode = GetParam().mode;
     spec.senders.push_back(sender_sa(family.host(2), kOtherSpi, 1, false, GetParam().suite));
     return spec;
   }
 
+  /// By the kernel's numbers.
+  [[nodiscard]] static std::string mode() {
+    return GetParam().mode == IpsecMode::kTunnel ? " mode 1" : " mode 0";
+  }
   /// `source` and `prefix` as an SA's selector has them.
   [[nodiscard]] static std::string sa(const std::string& source, const std::string& prefix,
                                       const std::string& spi, const std::string& reqid) {
     const std::string group = GetParam().family.group;
     const auto number = static_cast<std::uint32_t>(std::stoul(spi, nullptr, 16));
-    return "esp " + source + " > " + group + " spi " + spi + " reqid " + reqid +
-           " mode 0 flags 0 sel " + source + "/" + prefix + " > " + group + "/" +
+    return "esp " + source + " > " + group + " spi " + spi + " reqid " + reqid + mode() +
+           " flags 0 sel " + source + "/" + prefix + " > " + group + "/" +
            GetParam().family.prefix + " proto 0 " + algorithms(GetParam().suite, number) +
            " window " + (GetParam().shared ? "none, old form 0" : "1024") + " hard 3600";
   }
@@ -83,7 +90,7 @@ class Kinds : public ::testing::TestWithParam<Kind> {
   }
   [[nodiscard]] static std::string tmpl(const std::string& source, const std::string& reqid) {
     return " tmpl " + source + " > " + GetParam().family.group + " proto 50 spi 0x00000000 reqid " +
-           reqid + " mode 0 optional 0 algos 0xffffffff0xffffffff0xffffffff";
+           reqid + mode() + " optional 0 algos 0xffffffff0xffffffff0xffffffff";
   }
 
   Segment segment_{{"a"}};
@@ -152,6 +159,7 @@ std::vector<Kind> all_kinds() {
          {EspSuite::kAesGcm128, EspSuite::kAesGcm256, EspSuite::kAesCbc128HmacSha256})
       kinds.push_back({family, suite, false});
     kinds.push_back({family, EspSuite::kAesCbc128HmacSha256, true});
+    kinds.push_back({family, EspSuite::kAesGcm128, false, IpsecMode::kTunnel});
   }
   return kinds;
 }

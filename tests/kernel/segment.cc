@@ -177,6 +177,14 @@ void Segment::ip(const std::string& host, const std::string& arguments) const {
   run_ip("-n " + name_of(host), arguments + "\n");
 }
 
+void Segment::set(const std::string& host, const std::string& path,
+                  const std::string& value) const {
+  const Inside inside(this->host(host));
+  std::ofstream file("/proc/sys/" + path);
+  file << value << std::flush;
+  must(file.good(), "setting " + path);
+}
+
 unsigned long Segment::xfrm_counter(const std::string& host, const std::string& name) const {
   const Inside inside(this->host(host));
   std::ifstream file("/proc/thread-self/net/xfrm_stat");

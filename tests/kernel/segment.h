@@ -46,6 +46,8 @@ class Segment {
   [[nodiscard]] const Fd& host(const std::string& name) const { return namespaces_.at(name); }
   /// Runs `ip ARGUMENTS` in a host; ends the test program if it fails.
   void ip(const std::string& host, const std::string& arguments) const;
+  /// Sets a host's /proc/sys/PATH.
+  void set(const std::string& host, const std::string& path, const std::string& value) const;
   /// A counter of the host's /proc/net/xfrm_stat.
   [[nodiscard]] unsigned long xfrm_counter(const std::string& host, const std::string& name) const;
 

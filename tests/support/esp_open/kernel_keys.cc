@@ -1,3 +1,4 @@
+#include <linux/xfrm.h>
 #include <netlink/netlink.h>
 #include <netlink/xfrm/sa.h>
 
@@ -67,6 +68,7 @@ bool read_sa(xfrmnl_sa* sa, SaKey& key) {
   key.destination = text_of(xfrmnl_sa_get_daddr(sa));
   key.reqid = static_cast<std::uint32_t>(xfrmnl_sa_get_reqid(sa));
   key.replay_window = replay_window(sa);
+  key.tunnel = xfrmnl_sa_get_mode(sa) == XFRM_MODE_TUNNEL;
   return true;
 }
 

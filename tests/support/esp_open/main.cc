@@ -54,7 +54,8 @@ int list_sas() {
                     {"auth", key.auth},
                     {"icv_bits", key.icv_bits},
                     {"reqid", key.reqid},
-                    {"replay_window", key.replay_window}});
+                    {"replay_window", key.replay_window},
+                    {"mode", key.tunnel ? "tunnel" : "transport"}});
   }
   std::cout << list << '\n';
   return 0;

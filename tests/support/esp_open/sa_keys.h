@@ -17,6 +17,7 @@ struct SaKey {
   std::uint32_t icv_bits = 0;
   std::uint32_t reqid = 0;
   std::uint32_t replay_window = 0;
+  bool tunnel = false;
   Octets key;       // with an AEAD, salt last
   Octets auth_key;  // none with an AEAD
   friend bool operator==(const SaKey&, const SaKey&) = default;

@@ -43,18 +43,39 @@ bool has_magic(View payload) {
 /// A shared SA has no source of its own.
 bool is_any(const std::string& source) { return source == "0.0.0.0" || source == "::"; }
 
+/// What is wrong with a datagram of the traffic tools that lay inside ESP; nothing if it is right.
+std::optional<std::string> try_datagram(const IpPacket& packet, std::uint8_t protocol, View octets,
+                                        const GroupView& group) {
+  if (protocol != kProtocolUdp) return "not UDP inside";
+  const auto udp = read_udp(packet, octets, /*check=*/true);
+  if (!udp) return "UDP length or checksum wrong";
+  if (udp->destination_port != group.data_port) return "another port";
+  if (!has_magic(udp->payload)) return "payload without magic";
+  return std::nullopt;
+}
+
+/// The same in a tunnel, whose packet has the addresses of the one around it.
+std::optional<std::string> try_tunnelled(const IpPacket& outside, View octets,
+                                         const GroupView& group) {
+  const auto inside = find_ip(LinkType::kRawIp, {.octets = octets});
+  if (!inside || inside->fragment) return "no whole packet in the tunnel";
+  if (inside->source != outside.source || inside->destination != outside.destination) {
+    return "other addresses in the tunnel than around it";
+  }
+  return try_datagram(*inside, inside->protocol, inside->payload, group);
+}
+
 /// Why a frame could not be opened; nothing if it was.
 std::optional<std::string> try_key(const IpPacket& packet, const EspFrame& esp,
                                    const GroupView& group, const SaKey& key) {
   if (!is_any(key.source) && key.source != packet.source) return "source is not the SA's";
   const auto content = open_esp(esp, key);
   if (!content) return content.error();
-  if (content->next_header != kProtocolUdp) return "not UDP inside";
-  const auto udp = read_udp(packet, content->payload, /*check=*/true);
-  if (!udp) return "UDP length or checksum wrong";
-  if (udp->destination_port != group.data_port) return "another port";
-  if (!has_magic(udp->payload)) return "payload without magic";
-  return std::nullopt;
+  if (key.tunnel) {
+    const bool fits = content->next_header == (packet.version == 4 ? kProtocolIpv4 : kProtocolIpv6);
+    return fits ? try_tunnelled(packet, content->payload, group) : "no IP packet in the tunnel";
+  }
+  return try_datagram(packet, content->next_header, content->payload, group);
 }
 
 /// Walks the frames and keeps count.

@@ -63,6 +63,29 @@ TEST_P(SegmentOf, ASharedSaHasAnySource) {
   EXPECT_EQ(segment.spis.at(kSpi).sources, (std::set<std::string>{a_.text(), b_.text()}));
 }
 
+TEST_P(SegmentOf, OpensTunnels) {
+  const std::uint8_t next = version_ == 4 ? kProtocolIpv4 : kProtocolIpv6;
+  const auto inside = [&](Host from) {
+    return ip(from, group_address_, kProtocolUdp, to_group(from, kDataPort, test_payload()));
+  };
+  File file;
+  file.add(sealed(1, inside(a_), next));
+  SaKey tunnel = sa(a_, key_);
+  EXPECT_EQ(look(file, group_, {tunnel}).failures.at("not UDP inside"), 1U);
+  tunnel.tunnel = true;
+  EXPECT_EQ(look(file, group_, {tunnel}).opened, 1U);
+
+  File bad;
+  bad.add(sealed(1, inside(b_), next)).add_esp(a_, key_, 2).add(sealed(3, Octets(7), next));
+  bad.add(sealed(4, ip(a_, group_address_, kIcmp, Octets(8)), next));
+  const std::map<std::string, std::uint64_t> wanted{
+      {"other addresses in the tunnel than around it", 1},
+      {"no IP packet in the tunnel", 1},
+      {"no whole packet in the tunnel", 1},
+      {"not UDP inside", 1}};
+  EXPECT_EQ(look(bad, group_, {tunnel}).failures, wanted);
+}
+
 // An SPI counts together with its destination.
 TEST_P(SegmentOf, AnotherGroupsSaOpensNothing) {
   File file;

@@ -224,7 +224,7 @@ TEST(Policy, WhatThisVersionLacksIsNamed) {
   expect_refused(policy_text(options), kTokenUnsupported,
                  R"(ipsec.suite: this version knows "aes-gcm-128", "aes-gcm-256", "aes-cbc)");
   options = {};
-  options.mode = "tunnel";
+  options.mode = "beet";
   expect_refused(policy_text(options), kTokenUnsupported, "ipsec.mode");
   options = {};
   options.sender_mode = "anycast";
@@ -264,6 +264,10 @@ TEST(Policy, EveryChoiceIsRead) {
   policy = parse_policy(policy_text(options));
   ASSERT_TRUE(policy) << policy.error().text();
   EXPECT_EQ(policy->suite, xfrm::EspSuite::kAesGcm256);
+  options.mode = "tunnel";
+  policy = parse_policy(policy_text(options));
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_EQ(policy->mode, xfrm::IpsecMode::kTunnel);
   policy = parse_policy(with(ordinary(), "on_stop", "on_stop = \"remove\""));
   ASSERT_TRUE(policy) << policy.error().text();
   EXPECT_EQ(policy->on_stop, StopPolicy::kRemove);
@@ -291,6 +295,9 @@ TEST(Policy, SendersShareAKeyOnlyWhereThatIsSafe) {
   const auto policy = parse_policy(policy_text(options));
   ASSERT_TRUE(policy) << policy.error().text();
   EXPECT_EQ(policy->sender_mode, xfrm::SenderMode::kShared);
+  options.mode = "tunnel";
+  expect_refused(policy_text(options), kTokenUnsupported, "address for the outside of a tunnel");
+  options.mode = "transport";
   const auto without = parse_policy(with(policy_text(options), "replay_window", ""));
   ASSERT_TRUE(without) << without.error().text();
   EXPECT_EQ(without->replay_window, 0U);

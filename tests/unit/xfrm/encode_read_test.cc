@@ -79,7 +79,7 @@ TEST(DecodeSa, OthersAreNoneOfOurs) {
 TEST(DecodeSa, WhatDiffersFromOursIsNotRegular) {
   const Bytes ours = shown(own_sa());
   const std::vector<void (*)(xfrm_usersa_info&)> changes = {
-      [](xfrm_usersa_info& sa) { sa.mode = XFRM_MODE_TUNNEL; },
+      [](xfrm_usersa_info& sa) { sa.mode = XFRM_MODE_BEET; },
       [](xfrm_usersa_info& sa) { sa.flags = XFRM_STATE_ESN; },
       [](xfrm_usersa_info& sa) { sa.replay_window = 32; },
       [](xfrm_usersa_info& sa) { sa.sel.prefixlen_s = 24; },
@@ -339,17 +339,16 @@ TEST(DecodePolicy, WhatDiffersFromOursIsNotRegular) {
 }
 
 TEST(DecodePolicy, AnotherTemplateIsNotRegular) {
-  const std::vector<void (*)(xfrm_user_tmpl&)> changes = {
-      [](xfrm_user_tmpl& t) { t.id.spi = 1; },
-      [](xfrm_user_tmpl& t) { t.id.proto = IPPROTO_AH; },
-      [](xfrm_user_tmpl& t) { t.id.daddr.a4 = 1; },
-      [](xfrm_user_tmpl& t) { t.saddr.a4 = 1; },
-      [](xfrm_user_tmpl& t) { t.family = AF_INET6; },
-      [](xfrm_user_tmpl& t) { t.mode = XFRM_MODE_TUNNEL; },
-      [](xfrm_user_tmpl& t) { t.optional = 1; },
-      [](xfrm_user_tmpl& t) { t.aalgos = 1; },
-      [](xfrm_user_tmpl& t) { t.ealgos = 1; },
-      [](xfrm_user_tmpl& t) { t.calgos = 1; }};
+  const std::vector<void (*)(xfrm_user_tmpl&)> changes = {[](xfrm_user_tmpl& t) { t.id.spi = 1; },
+                                                          [](xfrm_user_tmpl& t) { t.id.proto = IPPROTO_AH; },
+                                                          [](xfrm_user_tmpl& t) { t.id.daddr.a4 = 1; },
+                                                          [](xfrm_user_tmpl& t) { t.saddr.a4 = 1; },
+                                                          [](xfrm_user_tmpl& t) { t.family = AF_INET6; },
+                                                          [](xfrm_user_tmpl& t) { t.mode = XFRM_MODE_BEET; },
+                                                          [](xfrm_user_tmpl& t) { t.optional = 1; },
+                                                          [](xfrm_user_tmpl& t) { t.aalgos = 1; },
+                                                          [](xfrm_user_tmpl& t) { t.ealgos = 1; },
+                                                          [](xfrm_user_tmpl& t) { t.calgos = 1; }};
   constexpr std::size_t kTemplate = sizeof(xfrm_userpolicy_info) + sizeof(nlattr);
   for (const PolicyKind kind : {PolicyKind::kIn, PolicyKind::kProtect}) {
     const Bytes ours = shown(policy_of(demo_group(), kind));

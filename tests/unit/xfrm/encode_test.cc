@@ -124,6 +124,17 @@ TEST(Encode, AnotherFamilyOfAddresses) {
   expect_golden("delete_protect_ipv6", DeletePolicy{protect});
 }
 
+TEST(Encode, TunnelModeHasTheGroupOutsideToo) {
+  const GroupSpec spec = test::in_tunnel_mode(demo_group());
+  ASSERT_TRUE(check(spec));
+  expect_golden("add_sa_tunnel", AddSa{sa_of(spec, 0x0a000001)});
+  expect_golden("new_guard", PutPolicy{policy_of(spec, PolicyKind::kGuard), false});
+  expect_golden("new_in_tunnel", PutPolicy{policy_of(spec, PolicyKind::kIn), false});
+  expect_golden("new_protect_tunnel", PutPolicy{policy_of(spec, PolicyKind::kProtect), false});
+  const GroupSpec ipv6 = test::in_tunnel_mode(ipv6_group());
+  expect_golden("new_protect_tunnel_ipv6", PutPolicy{policy_of(ipv6, PolicyKind::kProtect), false});
+}
+
 // The protect policy stays bound to this host's address: only the SA is any sender's.
 TEST(Encode, ProtectIsTheSameInSharedMode) {
   expect_golden("new_protect",

@@ -95,12 +95,18 @@ inline constexpr EspSuite kAllSuites[] = {EspSuite::kAesGcm128, EspSuite::kAesGc
   return spec;
 }
 
-/// Every suite and sender mode in both families.
+[[nodiscard]] inline GroupSpec in_tunnel_mode(GroupSpec spec) {
+  spec.mode = IpsecMode::kTunnel;
+  return spec;
+}
+
+/// Every suite, sender mode and IPsec mode in both families.
 [[nodiscard]] inline std::vector<GroupSpec> groups_of_all_kinds() {
   std::vector<GroupSpec> groups;
   for (const auto family : {demo_group, ipv6_group}) {
     for (const EspSuite suite : kAllSuites) groups.push_back(with_suite(family(), suite));
     groups.push_back(with_shared_sa(family()));
+    groups.push_back(in_tunnel_mode(family()));
   }
   return groups;
 }

@@ -184,6 +184,7 @@ TEST(Check, RefusesASharedSaThatIsNotSafe) {
       {[](GroupSpec& s) { s.suite = EspSuite::kAesGcm128; }, "counter mode"},
       {[](GroupSpec& s) { s.suite = EspSuite::kAesGcm256; }, "RFC 6054"},
       {[](GroupSpec& s) { s.replay_window = 32; }, "shared SA with a replay window of 32"},
+      {[](GroupSpec& s) { s.mode = IpsecMode::kTunnel; }, "shared SA in tunnel mode"},
       {[](GroupSpec& s) { s.replay_window = kDefaultReplayWindow; }, "replay window of 1024"},
       {[](GroupSpec& s) { s.senders[0].source = ip("10.9.0.1"); }, "which is any sender's"},
       {[](GroupSpec& s) { s.senders[0].source = ip("::"); }, "other family"},
