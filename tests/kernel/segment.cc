@@ -215,16 +215,23 @@ int Sender::send(const std::string& group, unsigned short port, const std::strin
 }
 
 Listener::Listener(const Segment& segment, const std::string& host, const std::string& group,
-                   unsigned short port)
+                   unsigned short port, const std::optional<std::string>& source)
     : socket_(udp_socket(segment, host, family_of(group))) {
   set_option(socket_, SOL_SOCKET, SO_REUSEADDR, int{1});
   bind_to(socket_, endpoint(group, port));
-  group_req membership{};
-  membership.gr_interface = eth0_of(segment, host);
   const Endpoint joined = endpoint(group, 0);
-  std::memcpy(&membership.gr_group, &joined.storage, joined.size);
-  set_option(socket_, joined.family() == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, MCAST_JOIN_GROUP,
-             membership);
+  const int level = joined.family() == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+  group_source_req membership{};
+  membership.gsr_interface = eth0_of(segment, host);
+  std::memcpy(&membership.gsr_group, &joined.storage, joined.size);
+  if (source) {
+    const Endpoint from = endpoint(*source, 0);
+    std::memcpy(&membership.gsr_source, &from.storage, from.size);
+    set_option(socket_, level, MCAST_JOIN_SOURCE_GROUP, membership);
+  } else {
+    const group_req any{.gr_interface = membership.gsr_interface, .gr_group = membership.gsr_group};
+    set_option(socket_, level, MCAST_JOIN_GROUP, any);
+  }
   set_option(socket_, SOL_SOCKET, SO_RCVTIMEO, timeval{.tv_sec = kPatienceSeconds, .tv_usec = 0});
 }
 

@@ -70,11 +70,12 @@ class Sender {
   Fd socket_;
 };
 
-/// A UDP socket of a host that has joined a group on eth0, of either family.
+/// A UDP socket of a host that has joined a group on eth0, of either family: from any source, or
+/// from one only (RFC 4607).
 class Listener {
  public:
   Listener(const Segment& segment, const std::string& host, const std::string& group,
-           unsigned short port);
+           unsigned short port, const std::optional<std::string>& source = std::nullopt);
   /// The next datagram; nothing if none comes for a long time.
   [[nodiscard]] std::optional<std::string> next() const;
 
