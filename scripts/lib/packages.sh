@@ -15,7 +15,10 @@ packages_build=(
 # What the tests run beside the programs of the build.
 packages_test=(clang-format-19 clang-tidy-19 git openssl)
 # scripts/kernel, and what tests and labs use inside of the kernel.
-packages_kernel=(iproute2 kmod procps tcpdump user-mode-linux)
+packages_kernel=(
+  iproute2 iputils-ping kmod procps tcpdump user-mode-linux
+  libstrongswan-standard-plugins strongswan-charon strongswan-swanctl
+)
 # scripts/kernel --qemu beyond that. The kernel itself is fetched, not installed.
 packages_qemu=(busybox-static openssh-sftp-server qemu-system-x86 sshfs xz-utils)
 # scripts/lab and scripts/demo.
