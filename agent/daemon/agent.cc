@@ -40,6 +40,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
 
   Credentials& credentials = prepared->credentials;
   const crypto::Crl& crl = *credentials.trust.crl();
+  const unsigned interface = prepared->interface;
   const CrlFacts facts{crl.number(), crl.this_update(), crl.next_update(), crl.entry_count()};
   auto random = std::make_unique<crypto::SystemRandom>();
   protocol::EndpointConfig endpoint_config{std::move(credentials.trust),
@@ -57,13 +58,13 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
 
   std::unique_ptr<Agent> agent(new Agent(config, log, loop, std::move(random), *std::move(prepared),
                                          std::move(udp), *std::move(endpoint), facts));
-  auto listening = agent->listen();
+  auto listening = agent->listen(interface);
   if (!listening) return pass_on(listening);
   agent->drain();
   return agent;
 }
 
-Result<void> Agent::listen() {
+Result<void> Agent::listen(unsigned interface) {
   auto timer = loop_.timer([this] { on_timeout(); });
   if (!timer) return pass_on(timer);
   timer_ = *std::move(timer);
@@ -78,7 +79,7 @@ Result<void> Agent::listen() {
       [this](const WatchRequest& watch) { return snapshot(watch); });
   if (!control) return pass_on(control);
   control_ = *std::move(control);
-  return {};
+  return follow_kernel(interface);
 }
 
 bool Agent::stop() {
@@ -158,13 +159,6 @@ void Agent::perform(const protocol::SaveFloor& event) {
     report({Report::Level::kError, "save-failed", event.group_name, "", saved.error().text()});
   }
   endpoint_.handle_saved(now(), event.id, saved);
-}
-
-void Agent::perform(protocol::InstallGroup event) {
-  const auto id = event.id;
-  // The core reports what failed, and knows what it means for the group.
-  auto installed = installer_.install(std::move(event));
-  endpoint_.handle_installed(now(), id, installed);
 }
 
 void Agent::perform(const protocol::JoinControl& event) {

@@ -365,6 +365,10 @@ bool ControllerGroup::handle_installed(Now now, InstallId id, const Result<void>
   return live_ && live_->handle_installed(now, id, outcome);
 }
 
+void ControllerGroup::handle_kernel_change(Now now, const IpAddress& data_address) {
+  if (live_) live_->handle_kernel_change(now, data_address);
+}
+
 std::optional<MonoTime> ControllerGroup::next_timeout() const {
   std::optional<MonoTime> earliest;
   if (failed_) return earliest;

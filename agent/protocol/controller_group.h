@@ -31,6 +31,8 @@ class ControllerGroup {
   void handle_timeout(Now now);
   bool handle_saved(Now now, SaveId id, const Result<void>& outcome);
   bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
+  /// Asks for the group anew, if that is its data address.
+  void handle_kernel_change(Now now, const IpAddress& data_address);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   [[nodiscard]] GroupView describe() const;

@@ -87,10 +87,15 @@ class Endpoint::Impl final : public GroupOffice {
     member_side_.handle_timeout(now);
     command_side_.handle_timeout(now);
     for (auto& [id, group] : controlled_) group->handle_timeout(now);
-    for (std::string& name : context_.adopted.expire(now)) {
-      context_.out.report({Report::Level::kWarning, "epoch-expired", std::move(name), "",
-                           "no traffic until the group is created again"});
+    context_.adopted.handle_timeout(context_, now);
+  }
+
+  void handle_kernel_change(Now now, const IpAddress& data_address) {
+    member_side_.handle_kernel_change(now, data_address);
+    for (auto& [id, group] : controlled_) {
+      if (!is_superseded(id, *group)) group->handle_kernel_change(now, data_address);
     }
+    context_.adopted.handle_kernel_change(context_, data_address);
   }
 
   Result<void> create(Now now, const CreateGroupCommand& command,
@@ -120,6 +125,7 @@ class Endpoint::Impl final : public GroupOffice {
     }
     if (auto free = check_free(id, (*group)->token().policy.group); !free) return pass_on(free);
     leave_earlier_control(id, (*group)->control_multicast());
+    keep_ended(id);
     member_side_.forget(id);
     (*group)->begin();
     controlled_[id] = std::move(*group);
@@ -201,6 +207,14 @@ class Endpoint::Impl final : public GroupOffice {
     }
   }
 
+  /// What stands of an ended epoch is nobody's until the new one comes, which may be never.
+  void keep_ended(const GroupId& id) {
+    const LiveGroup* live = member_side_.live_group(id);
+    const auto controlled = controlled_.find(id);
+    if (live == nullptr && controlled != controlled_.end()) live = controlled->second->live();
+    if (live != nullptr) context_.adopted.keep_ended(live->to_adopted());
+  }
+
   [[nodiscard]] Result<void> check_free(const GroupId& id, const std::string& name) const {
     const auto controlled = controlled_.find(id);
     if (controlled != controlled_.end() && !controlled->second->over()) {
@@ -249,6 +263,13 @@ void Endpoint::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
 }
 void Endpoint::handle_installed(Now now, InstallId id, const Result<void>& outcome) {
   impl_->handle_installed(now, id, outcome);
+}
+
+void Endpoint::handle_kept(Now now, InstallId id, const Result<Kept>& outcome) {
+  impl_->context().adopted.handle_kept(impl_->context(), now, id, outcome);
+}
+void Endpoint::handle_kernel_change(Now now, const IpAddress& data_address) {
+  impl_->handle_kernel_change(now, data_address);
 }
 
 std::optional<Transmit> Endpoint::poll_transmit() { return impl_->context().out.next_transmit(); }
