@@ -48,6 +48,7 @@ Json to_json(const protocol::GroupView& group) {
               {"sending", group.sending},
               {"installed", group.installed},
               {"install_error", group.install_error},
+              {"outbound_burnt", group.outbound_burnt},
               {"members", std::move(members)}};
 }
 

@@ -40,7 +40,7 @@ TEST(Views, GroupHasItsPromisedShape) {
       "\"epoch_id\":\"cd000000000000000000000000000000\",\"data_address\":\"239.1.1.1\","
       "\"data_port\":5000,\"control_multicast\":\"239.1.1.2:8480\","
       "\"not_after\":\"2027-01-15T08:00:00Z\",\"sending\":false,\"installed\":true,"
-      "\"install_error\":\"\",\"members\":[{\"name\":\"b\",\"address\":\"10.9.0.2\","
+      "\"install_error\":\"\",\"outbound_burnt\":false,\"members\":[{\"name\":\"b\",\"address\":\"10.9.0.2\","
       "\"state\":\"keyed\",\"why\":\"\"},{\"name\":\"c\",\"address\":null,"
       "\"state\":\"failed\",\"why\":\"protocol.timeout\"}]}");
 }
