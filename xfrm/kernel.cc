@@ -69,6 +69,7 @@ class Kernel::Impl {
   explicit Impl(netlink::Socket socket) : socket_(std::move(socket)) {}
 
   Result<std::vector<SaState>> read_sas(const IdSet& ids);
+  Result<std::vector<SaUsage>> read_usage(const IdSet& ids);
   Result<std::vector<PolicyState>> read_policies(const IdSet& ids);
   Result<KernelState> read(std::span<const ObjectId> record);
 
@@ -100,6 +101,19 @@ Result<std::vector<SaState>> Kernel::Impl::read_sas(const IdSet& ids) {
     auto sa = decode_sa(message);
     if (!sa) return pass_on(sa);
     if (*sa && ids.contains((*sa)->id())) sas.push_back(std::move(**sa));
+    return {};
+  };
+  const auto read = socket_.dump(dump_sas_request(), {}, on_object, [&sas] { sas.clear(); });
+  if (!read) return tl::unexpected<Error>(read.error());
+  return sas;
+}
+
+Result<std::vector<SaUsage>> Kernel::Impl::read_usage(const IdSet& ids) {
+  std::vector<SaUsage> sas;
+  const auto on_object = [&](const Message& message) -> Result<void> {
+    const auto sa = decode_usage(message);
+    if (!sa) return tl::unexpected<Error>(sa.error());
+    if (*sa && ids.contains((*sa)->id)) sas.push_back(**sa);
     return {};
   };
   const auto read = socket_.dump(dump_sas_request(), {}, on_object, [&sas] { sas.clear(); });
@@ -296,6 +310,10 @@ Result<Kernel> Kernel::open() {
 }
 
 Result<KernelState> Kernel::read(std::span<const ObjectId> record) { return impl_->read(record); }
+
+Result<std::vector<SaUsage>> Kernel::usage(std::span<const ObjectId> record) {
+  return impl_->read_usage(IdSet(record.begin(), record.end()));
+}
 
 Result<std::vector<ObjectId>> Kernel::missing(std::span<const ObjectId> record) {
   const auto installed = read(record);

@@ -8,6 +8,7 @@
 #include "netlink/kernel_socket.h"
 #include "xfrm/plan.h"
 #include "xfrm/state.h"
+#include "xfrm/usage.h"
 
 namespace gkmpd::xfrm {
 
@@ -47,6 +48,9 @@ class Kernel {
 
   /// Those objects of `record` that stand in the kernel.
   [[nodiscard]] Result<KernelState> read(std::span<const ObjectId> record);
+
+  /// What the kernel counts of the SAs of `record`.
+  [[nodiscard]] Result<std::vector<SaUsage>> usage(std::span<const ObjectId> record);
 
   /// Those objects of `record` that do not.
   [[nodiscard]] Result<std::vector<ObjectId>> missing(std::span<const ObjectId> record);

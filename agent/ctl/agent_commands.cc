@@ -162,6 +162,9 @@ int list(const Options& options) {
 int show(const Options& options) {
   return ask_and_print(options, daemon::ShowGroupRequest{options.group}, "group", group_text);
 }
+int sas(const Options& options) {
+  return ask_and_print(options, daemon::ListSasRequest{options.group}, "sas", sas_text);
+}
 int status(const Options& options) {
   return ask_and_print(options, daemon::StatusRequest{}, "status", status_text);
 }
@@ -187,6 +190,11 @@ void add_agent_commands(CLI::App& app, int& exit_code) {
 
   CLI::App* status_app = app.add_subcommand("status", "state of the agent")->fallthrough();
   run_as(status_app, exit_code, options, status);
+  CLI::App* sa_app =
+      app.add_subcommand("sa", "security associations in the kernel, with their counters")
+          ->fallthrough();
+  sa_app->add_option("name", options->group, "only of this group");
+  run_as(sa_app, exit_code, options, sas);
   CLI::App* watch_app = app.add_subcommand("watch", "follow what happens")->fallthrough();
   watch_app->add_option("name", options->group, "only this group");
   run_as(watch_app, exit_code, options, watch);

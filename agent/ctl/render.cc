@@ -99,6 +99,20 @@ std::string group_text(const Json& group) {
   return out + "\n" + table(listed);
 }
 
+std::string sas_text(const Json& sas) {
+  if (sas.empty()) return "no SAs\n";
+  std::vector<Row> rows{{"GROUP", "DIR", "SPI", "SENDER", "SOURCE", "EPOCH", "AGE", "PACKETS",
+                         "OCTETS", "REPLAYED", "BEHIND", "FORGED"}};
+  for (const auto& sa : sas) {
+    rows.push_back({cell(sa, "group"), cell(sa, "direction"), cell(sa, "spi"), cell(sa, "sender"),
+                    cell(sa, "source"),
+                    cell(sa, "epoch") + (cell(sa, "current") == "no" ? " (old)" : ""),
+                    cell(sa, "age_s") + " s", cell(sa, "packets"), cell(sa, "octets"),
+                    cell(sa, "replayed"), cell(sa, "behind_window"), cell(sa, "forged")});
+  }
+  return table(rows);
+}
+
 std::string status_text(const Json& status) {
   const Json& crl = part(status, "crl");
   const Json& kernel = part(status, "kernel");

@@ -14,6 +14,7 @@ namespace gkmpd::ctl {
 
 [[nodiscard]] std::string group_list_text(const daemon::Json& groups);
 [[nodiscard]] std::string group_text(const daemon::Json& group);
+[[nodiscard]] std::string sas_text(const daemon::Json& sas);
 [[nodiscard]] std::string status_text(const daemon::Json& status);
 /// A line of the log, as the agent writes it.
 [[nodiscard]] std::string report_text(const daemon::Json& report);

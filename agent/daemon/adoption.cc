@@ -36,6 +36,40 @@ bool is_protect(const xfrm::ObjectId& id) {
   return xfrm::policy_index(slot, xfrm::PolicyKind::kProtect) == id.spi_or_index;
 }
 
+xfrm::Generation generation_of(const store::InstalledGroup& row) {
+  return static_cast<xfrm::Generation>(row.tuple.epoch & xfrm::kMaxGeneration);
+}
+
+/// The standing SA that the protect policy should name: the one that it names, if it stays. Else
+/// that of the epoch before, which everybody hears until it is done with, or after that the newest,
+/// whose activation delay is over then, too.
+const xfrm::SaState* sent_under(const std::vector<xfrm::SaState>& kept, xfrm::Generation newest,
+                                const xfrm::PolicyState* protect, protocol::Keep keep) {
+  const xfrm::SaState* found = nullptr;
+  for (const xfrm::SaState& sa : kept) {
+    if (!sa.outbound()) continue;
+    if (protect != nullptr && protect->reqid == sa.reqid) return &sa;
+    const bool is_newest = xfrm::generation_of_reqid(sa.reqid) == newest;
+    if (is_newest == (keep == protocol::Keep::kNewest)) found = &sa;
+  }
+  return found;
+}
+
+/// The group as a spec: with `sent`, if that is not shared, for the sake of the protect policy.
+xfrm::GroupSpec spec_of(const store::InstalledGroup& row, xfrm::GroupSlot slot,
+                        const xfrm::KernelState& standing, const xfrm::SaState* sent) {
+  xfrm::GroupSpec spec;
+  spec.group_name = row.name;
+  spec.slot = slot;
+  spec.destination = IpAddress::parse(row.data_address).value_or(IpAddress{});
+  spec.port = row.data_port;
+  if (!standing.sas.empty()) spec.mode = standing.sas.front().mode;
+  if (sent == nullptr || sent->shared()) return spec;
+  spec.own_source = sent->source;
+  spec.active_generation = xfrm::generation_of_reqid(sent->reqid);
+  return spec;
+}
+
 bool is_sending(const std::vector<xfrm::ObjectId>& record, const xfrm::KernelState& kernel) {
   return std::ranges::any_of(kernel.policies, [&](const xfrm::PolicyState& policy) {
     return policy.kind == xfrm::PolicyKind::kProtect &&
@@ -62,7 +96,8 @@ store::InstalledGroup to_row(const protocol::InstallGroup& install, const Kernel
           .epoch_id = install.epoch_id,
           .tuple = memo.tuple,
           .not_after = memo.not_after,
-          .remove_on_stop = memo.on_stop == identity::StopPolicy::kRemove};
+          .remove_on_stop = memo.on_stop == identity::StopPolicy::kRemove,
+          .release_at = memo.release_at};
 }
 
 std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& row) {
@@ -82,7 +117,8 @@ std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& ro
       .control_multicast = {*control, row.control_port},
       .tuple = row.tuple,
       .not_after = row.not_after,
-      .on_stop = row.remove_on_stop ? identity::StopPolicy::kRemove : identity::StopPolicy::kKeep};
+      .on_stop = row.remove_on_stop ? identity::StopPolicy::kRemove : identity::StopPolicy::kKeep,
+      .release_at = row.release_at};
   return group;
 }
 
@@ -92,7 +128,7 @@ Inspection inspect(const store::InstalledGroup& row, const std::vector<xfrm::Obj
   for (const auto& sa : kernel.sas) standing.insert(sa.id());
   for (const auto& policy : kernel.policies) standing.insert(policy.id());
   const bool over = row.not_after <= now;
-  const auto generation = static_cast<xfrm::Generation>(row.tuple.epoch & xfrm::kMaxGeneration);
+  const xfrm::Generation generation = generation_of(row);
 
   Inspection out;
   std::vector<std::string> missing;
@@ -116,6 +152,30 @@ Inspection inspect(const store::InstalledGroup& row, const std::vector<xfrm::Obj
   }
   out.sending = is_sending(record, kernel);
   return out;
+}
+
+xfrm::KernelState kept_state(const store::InstalledGroup& row, xfrm::GroupSlot slot,
+                             const xfrm::KernelState& standing, protocol::Keep keep) {
+  const xfrm::Generation newest = generation_of(row);
+  xfrm::KernelState kept;
+  for (const xfrm::SaState& sa : standing.sas) {
+    const bool stays = keep == protocol::Keep::kBoth ||
+                       (keep == protocol::Keep::kNewest &&
+                        xfrm::generation_of_reqid(sa.reqid) == newest);
+    // One that is not as we made it is not bound to its sender.
+    if (stays && sa.regular) kept.sas.push_back(sa.clone());
+  }
+  const xfrm::PolicyState* protect = nullptr;
+  for (const xfrm::PolicyState& policy : standing.policies) {
+    if (policy.kind == xfrm::PolicyKind::kProtect && policy.regular) protect = &policy;
+  }
+  const xfrm::SaState* sent = sent_under(kept.sas, newest, protect, keep);
+  kept.policies = xfrm::wanted_state(spec_of(row, slot, standing, sent)).policies;
+  if (sent != nullptr && sent->shared() && protect != nullptr) {
+    kept.policies.push_back(*protect);
+    kept.policies.back().reqid = sent->reqid;
+  }
+  return kept;
 }
 
 }  // namespace gkmpd::daemon

@@ -10,6 +10,24 @@
 #include "agent/daemon/version.h"
 
 namespace gkmpd::daemon {
+namespace {
+
+/// `senders`: names by SPI, of the newest epoch.
+SaView to_view(const Installer::GroupUsage& usage,
+               const std::map<std::uint32_t, std::string>& senders, std::uint64_t now_s) {
+  const std::uint32_t newest = usage.tuple.epoch;
+  const auto behind =
+      (newest - xfrm::generation_of_reqid(usage.sa.id.reqid)) & xfrm::kMaxGeneration;
+  const auto sender = senders.find(usage.sa.id.spi_or_index);
+  return {.group = usage.name,
+          .sender = behind == 0 && sender != senders.end() ? sender->second : "",
+          .epoch = newest - behind,
+          .current = behind == 0,
+          .age_s = now_s > usage.sa.added_at_s ? now_s - usage.sa.added_at_s : 0,
+          .usage = usage.sa};
+}
+
+}  // namespace
 
 using protocol::Report;
 
@@ -40,6 +58,7 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
 
   Credentials& credentials = prepared->credentials;
   const crypto::Crl& crl = *credentials.trust.crl();
+  const unsigned interface = prepared->interface;
   const CrlFacts facts{crl.number(), crl.this_update(), crl.next_update(), crl.entry_count()};
   auto random = std::make_unique<crypto::SystemRandom>();
   protocol::EndpointConfig endpoint_config{std::move(credentials.trust),
@@ -57,13 +76,13 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
 
   std::unique_ptr<Agent> agent(new Agent(config, log, loop, std::move(random), *std::move(prepared),
                                          std::move(udp), *std::move(endpoint), facts));
-  auto listening = agent->listen();
+  auto listening = agent->listen(interface);
   if (!listening) return pass_on(listening);
   agent->drain();
   return agent;
 }
 
-Result<void> Agent::listen() {
+Result<void> Agent::listen(unsigned interface) {
   auto timer = loop_.timer([this] { on_timeout(); });
   if (!timer) return pass_on(timer);
   timer_ = *std::move(timer);
@@ -78,7 +97,7 @@ Result<void> Agent::listen() {
       [this](const WatchRequest& watch) { return snapshot(watch); });
   if (!control) return pass_on(control);
   control_ = *std::move(control);
-  return {};
+  return follow_kernel(interface);
 }
 
 bool Agent::stop() {
@@ -160,13 +179,6 @@ void Agent::perform(const protocol::SaveFloor& event) {
   endpoint_.handle_saved(now(), event.id, saved);
 }
 
-void Agent::perform(protocol::InstallGroup event) {
-  const auto id = event.id;
-  // The core reports what failed, and knows what it means for the group.
-  auto installed = installer_.install(std::move(event));
-  endpoint_.handle_installed(now(), id, installed);
-}
-
 void Agent::perform(const protocol::JoinControl& event) {
   const auto& address = event.control_multicast;
   UdpSocket* socket = find_socket(udp_, address.ip.family);
@@ -218,10 +230,30 @@ std::string Agent::answer(const Request& request) {
     std::string operator()(const StatusRequest&) const {
       return encode_reply("status", to_json(agent.status()));
     }
+    std::string operator()(const ListSasRequest& r) const { return agent.list_sas(r.group); }
     // The server gives watchers their snapshot.
     std::string operator()(const WatchRequest& r) const { return agent.snapshot(r); }
   };
   return std::visit(Answer{*this}, request);
+}
+
+std::string Agent::list_sas(const std::string& group) {
+  auto usage = installer_.usage();
+  if (!usage) return encode_refusal(usage.error());
+  const auto now_s = static_cast<std::uint64_t>(wall_now().time_since_epoch().count());
+  std::map<GroupId, std::map<std::uint32_t, std::string>> senders;
+  Json list = Json::array();
+  bool known = group.empty();
+  for (const auto& each : *usage) {
+    if (!group.empty() && each.name != group) continue;
+    known = true;
+    if (!senders.contains(each.group)) {
+      senders.emplace(each.group, endpoint_.sender_names(each.group));
+    }
+    list.push_back(to_json(to_view(each, senders.at(each.group), now_s)));
+  }
+  if (!known && !endpoint_.group(group)) return encode_refusal({kNoSuchGroup, group});
+  return encode_reply("sas", list);
 }
 
 std::string Agent::create_group(const CreateGroupRequest& request) {

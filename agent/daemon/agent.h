@@ -11,6 +11,8 @@
 #include "agent/daemon/config.h"
 #include "agent/daemon/control_server.h"
 #include "agent/daemon/counters.h"
+#include "agent/daemon/kernel_watch.h"
+#include "agent/daemon/link_follower.h"
 #include "agent/daemon/log.h"
 #include "agent/daemon/loop.h"
 #include "agent/daemon/startup.h"
@@ -47,7 +49,9 @@ class Agent {
         std::unique_ptr<crypto::SystemRandom> random, Prepared prepared, std::vector<UdpSocket> udp,
         protocol::Endpoint endpoint, CrlFacts crl);
 
-  [[nodiscard]] Result<void> listen();
+  [[nodiscard]] Result<void> listen(unsigned interface);
+  /// The kernel's word of what others do to SAs, policies, links and addresses.
+  [[nodiscard]] Result<void> follow_kernel(unsigned interface);
   [[nodiscard]] Now now() const;
   /// To the log and to whoever watches.
   void report(const protocol::Report& report);
@@ -55,8 +59,12 @@ class Agent {
   // Inputs; each ends in `drain`.
   void on_datagrams(UdpSocket& socket);
   void on_timeout();
+  /// Has the groups of that data address compared with the kernel; true if anything was repaired.
+  [[nodiscard]] bool compare(const IpAddress& data_address);
   [[nodiscard]] std::string answer(const Request& request);
   [[nodiscard]] std::string create_group(const CreateGroupRequest& request);
+  /// Of one group, or of all if that is empty.
+  [[nodiscard]] std::string list_sas(const std::string& group);
 
   [[nodiscard]] std::string snapshot(const WatchRequest& watch) const;
   [[nodiscard]] Status status();
@@ -65,8 +73,13 @@ class Agent {
   void drain();
   void perform(const protocol::SaveFloor& event);
   void perform(protocol::InstallGroup event);
+  void perform(const protocol::KeepGroup& event);
   void perform(const protocol::JoinControl& event);
   void perform(const protocol::LeaveControl& event);
+  /// To the log and the counters, if there was anything to repair.
+  void note_repair(const std::string& group, const xfrm::Tally& done);
+  /// Listens on the interface of that index, to all control addresses.
+  [[nodiscard]] Result<void> move_to(unsigned interface);
   /// Tells watchers of groups that look different than when last told.
   void notify_changes();
 
@@ -86,6 +99,9 @@ class Agent {
   std::map<std::string, std::string> told_;  // per group name, the last line for watchers
   std::vector<Loop::Source> udp_sources_;
   Loop::Source timer_;
+  bool repaired_ = false;  // since `compare` began
+  std::unique_ptr<KernelWatch> kernel_watch_;
+  std::unique_ptr<LinkFollower> link_follower_;
   std::unique_ptr<ControlServer> control_;
 };
 

@@ -16,6 +16,7 @@ constexpr std::string_view kCreate = "group-create";
 constexpr std::string_view kList = "group-list";
 constexpr std::string_view kShow = "group-show";
 constexpr std::string_view kStatus = "status";
+constexpr std::string_view kSas = "sa-list";
 constexpr std::string_view kWatch = "watch";
 
 /// A flat object of texts: all that a request is. Nesting and repeated keys are seen while parsing,
@@ -92,12 +93,20 @@ Result<Request> decode_show(Fields& fields) {
   return ShowGroupRequest{*std::move(name)};
 }
 
-Result<Request> decode_watch(Fields& fields) {
+/// A request that is about one group if it names one.
+template <typename Wanted>
+Result<Request> decode_of_group(Fields& fields) {
   auto wanted = fields.take("group");
-  if (!wanted) return WatchRequest{};
+  if (!wanted) return Wanted{};
   auto name = group_name(std::move(wanted));
   if (!name) return pass_on(name);
-  return WatchRequest{*std::move(name)};
+  return Wanted{*std::move(name)};
+}
+
+Json encode_of_group(std::string_view kind, const std::string& group) {
+  Json json{{"request", kind}};
+  if (!group.empty()) json["group"] = group;
+  return json;
 }
 
 Result<Request> decode_kind(std::string_view kind, Fields& fields) {
@@ -105,9 +114,10 @@ Result<Request> decode_kind(std::string_view kind, Fields& fields) {
   if (kind == kList) return ListGroupsRequest{};
   if (kind == kShow) return decode_show(fields);
   if (kind == kStatus) return StatusRequest{};
-  if (kind == kWatch) return decode_watch(fields);
-  return fail(kUnknownRequest,
-              fmt::format("known are {}, {}, {}, {}, {}", kCreate, kList, kShow, kStatus, kWatch));
+  if (kind == kSas) return decode_of_group<ListSasRequest>(fields);
+  if (kind == kWatch) return decode_of_group<WatchRequest>(fields);
+  return fail(kUnknownRequest, fmt::format("known are {}, {}, {}, {}, {}, {}", kCreate, kList,
+                                           kShow, kStatus, kSas, kWatch));
 }
 
 /// Octets that are no UTF-8 become replacement characters: a log text must not cost the reply.
@@ -124,11 +134,8 @@ struct Encode {
     return {{"request", kShow}, {"group", r.name}};
   }
   Json operator()(const StatusRequest&) const { return {{"request", kStatus}}; }
-  Json operator()(const WatchRequest& r) const {
-    Json json{{"request", kWatch}};
-    if (!r.group.empty()) json["group"] = r.group;
-    return json;
-  }
+  Json operator()(const ListSasRequest& r) const { return encode_of_group(kSas, r.group); }
+  Json operator()(const WatchRequest& r) const { return encode_of_group(kWatch, r.group); }
 };
 
 }  // namespace

@@ -33,6 +33,11 @@ struct ShowGroupRequest {
 struct StatusRequest {
   friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
 };
+/// The SAs in the kernel; with a name, those of that group.
+struct ListSasRequest {
+  std::string group;  // empty: all
+  friend bool operator==(const ListSasRequest&, const ListSasRequest&) = default;
+};
 /// Everything that happens from now on; with a name, only what concerns that group.
 struct WatchRequest {
   std::string group;  // empty: all
@@ -40,7 +45,7 @@ struct WatchRequest {
 };
 
 using Request = std::variant<CreateGroupRequest, ListGroupsRequest, ShowGroupRequest, StatusRequest,
-                             WatchRequest>;
+                             ListSasRequest, WatchRequest>;
 
 /// One line, its end left out. Refused, as `control.bad-request`: anything but one object, unknown,
 /// repeated, missing or mistyped keys, nesting, a bad name, bad base64; `control.unknown-request`.

@@ -11,7 +11,9 @@ namespace gkmpd::daemon {
 
 class Counters {
  public:
-  void count(ErrorKind what) { ++counts_[what.name()]; }
+  void count(ErrorKind what, std::uint64_t times = 1) {
+    if (times > 0) counts_[what.name()] += times;
+  }
   /// Only what has happened at all.
   [[nodiscard]] const std::map<std::string_view, std::uint64_t>& counts() const { return counts_; }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/base/error.h"
+#include "agent/protocol/errors.h"
 
 namespace gkmpd::daemon {
 
@@ -20,7 +21,17 @@ inline constexpr ErrorKind kNoInterface{"daemon.no-interface"};
 inline constexpr ErrorKind kAddressNotOnInterface{"daemon.address-not-on-interface"};
 inline constexpr ErrorKind kSocketFailed{"daemon.socket-failed"};
 inline constexpr ErrorKind kEventLoop{"daemon.event-loop"};
-inline constexpr ErrorKind kOutboundBurnt{"daemon.outbound-burnt"};
+inline constexpr ErrorKind kOutboundBurnt = protocol::kOutboundBurnt;
+/// The record does not have a group that is to be kept.
+inline constexpr ErrorKind kNotInstalled{"daemon.not-installed"};
+/// Counted: repairs of groups, and SAs and policies that they put back.
+inline constexpr ErrorKind kGroupsRepaired{"daemon.groups-repaired"};
+inline constexpr ErrorKind kSasPutBack{"daemon.sas-put-back"};
+inline constexpr ErrorKind kPoliciesPutBack{"daemon.policies-put-back"};
+/// The kernel told more than was read in time: everything was compared.
+inline constexpr ErrorKind kKernelEventsLost{"daemon.kernel-events-lost"};
+/// Somebody takes out again what was put back: the next repair waits.
+inline constexpr ErrorKind kRepairHeldBack{"daemon.repair-held-back"};
 
 // Datagrams that go no further, counted.
 inline constexpr ErrorKind kUdpTooLong{"udp.too-long"};

@@ -24,6 +24,31 @@ Error to_error(const std::vector<xfrm::Refusal>& refusals) {
   return {refusals.front().error.kind, std::move(detail)};
 }
 
+using Ids = std::vector<xfrm::ObjectId>;
+
+/// Those of `ids` that are not among `others`.
+Ids beside(const Ids& ids, const Ids& others) {
+  const std::set<xfrm::ObjectId> known(others.begin(), others.end());
+  Ids out;
+  std::ranges::copy_if(ids, std::back_inserter(out),
+                       [&](const auto& id) { return !known.contains(id); });
+  return out;
+}
+
+Ids ids_of(const xfrm::KernelState& state) {
+  Ids out;
+  for (const auto& sa : state.sas) out.push_back(sa.id());
+  for (const auto& policy : state.policies) out.push_back(policy.id());
+  return out;
+}
+
+/// As the kernel would show it.
+xfrm::ObjectId id_of(const xfrm::GroupSpec& spec, const xfrm::SenderSa& sa) {
+  const auto direction = sa.outbound ? xfrm::SaDirection::kOut : xfrm::SaDirection::kIn;
+  return {xfrm::ObjectKind::kSa, spec.destination, sa.spi,
+          xfrm::reqid(spec.slot, sa.generation, direction)};
+}
+
 }  // namespace
 
 void drop_outbound(xfrm::GroupSpec& spec, std::uint32_t spi) {
@@ -31,7 +56,37 @@ void drop_outbound(xfrm::GroupSpec& spec, std::uint32_t spi) {
   for (const auto& sa : spec.senders) {
     if (is_it(sa) && spec.active_generation == sa.generation) spec.active_generation.reset();
   }
-  std::erase_if(spec.senders, is_it);
+  if (spec.sender_mode == xfrm::SenderMode::kShared) {
+    for (auto& sa : spec.senders) sa.outbound = sa.outbound && !is_it(sa);
+  } else {
+    std::erase_if(spec.senders, is_it);
+  }
+}
+
+bool use_next(protocol::InstallGroup& wanted, std::uint32_t spi) {
+  const auto taken = std::ranges::find_if(
+      wanted.spec.senders, [&](const auto& sa) { return sa.outbound && sa.spi == spi; });
+  if (taken == wanted.spec.senders.end() || wanted.standby.empty()) {
+    drop_outbound(wanted.spec, spi);
+    return false;
+  }
+  *taken = std::move(wanted.standby.front());
+  wanted.standby.erase(wanted.standby.begin());
+  return true;
+}
+
+void prefer_standing(protocol::InstallGroup& wanted, const xfrm::KernelState& standing) {
+  const auto stands = [&](const xfrm::SenderSa& sa) {
+    return std::ranges::any_of(standing.sas, [&](const xfrm::SaState& there) {
+      return there.id() == id_of(wanted.spec, sa) && there.regular && there.key.equals(sa.key);
+    });
+  };
+  const auto first = std::ranges::find_if(wanted.spec.senders, &xfrm::SenderSa::outbound);
+  const auto other = std::ranges::find_if(wanted.standby, stands);
+  if (first == wanted.spec.senders.end() || other == wanted.standby.end() || stands(*first)) return;
+  // Whatever comes before it in the run has been used.
+  *first = std::move(*other);
+  wanted.standby.erase(wanted.standby.begin(), other + 1);
 }
 
 Installer::Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place)
@@ -65,18 +120,6 @@ Result<void> Installer::forget(const std::vector<xfrm::ObjectId>& removed) {
            std::ranges::find(removed, *object) == removed.end();
   });
   return store_.remove_kernel_records(*records);
-}
-
-Result<void> Installer::forget_ended(const GroupId& group, const xfrm::GroupSpec& spec) {
-  auto others = record_of([&](const GroupId& id) { return id == group; });
-  if (!others) return pass_on(others);
-  const auto wanted = xfrm::objects_of(spec);
-  std::erase_if(*others,
-                [&](const auto& id) { return std::ranges::find(wanted, id) != wanted.end(); });
-  if (others->empty()) return {};
-  auto gone = kernel_.missing(*others);
-  if (!gone) return pass_on(gone);
-  return forget(*gone);
 }
 
 Result<Installer::Takeover> Installer::take_over(WallTime now) {
@@ -198,17 +241,17 @@ Result<std::vector<std::uint32_t>> Installer::burn(const protocol::InstallGroup&
   return taken;
 }
 
-Result<void> Installer::execute(const protocol::InstallGroup& wanted,
-                                const std::vector<xfrm::Stage>& stages) {
+Result<void> Installer::execute(const EpochId& epoch, const std::vector<xfrm::Stage>& stages) {
+  if (stages.empty()) return {};
   // From here on nobody knows, unless the kernel says otherwise, that the keys were not used.
   std::set<Outbound> open;
   for (const std::uint32_t spi : xfrm::new_outbound_spis(stages)) {
-    if (unused_.erase({wanted.epoch_id, spi}) == 1) open.insert({wanted.epoch_id, spi});
+    if (unused_.erase({epoch, spi}) == 1) open.insert({epoch, spi});
   }
   auto applied = kernel_.execute(stages);
   if (!applied) return pass_on(applied);
   for (const auto& object : applied->added) {
-    if (object.kind == xfrm::ObjectKind::kSa) open.erase({wanted.epoch_id, object.spi_or_index});
+    if (object.kind == xfrm::ObjectKind::kSa) open.erase({epoch, object.spi_or_index});
   }
   unused_.merge(open);
   auto forgotten = forget(applied->removed);
@@ -217,44 +260,104 @@ Result<void> Installer::execute(const protocol::InstallGroup& wanted,
   return {};
 }
 
-Result<void> Installer::install(protocol::InstallGroup wanted) {
+Result<void> Installer::record(const store::InstalledGroup& row, const Ids& recorded,
+                               const Ids& wanted) {
+  const Ids fresh = beside(wanted, recorded);
+  auto groups = groups_here();
+  if (!groups) return pass_on(groups);
+  if (fresh.empty() && std::ranges::find(*groups, row) != groups->end()) return {};
+  std::vector<store::KernelRecord> records;
+  for (const auto& object : fresh) records.push_back(to_record(row.group, place_, object));
+  return store_.record_install(row, records);
+}
+
+Result<std::vector<xfrm::Stage>> Installer::choose(protocol::InstallGroup& wanted,
+                                                   const xfrm::KernelState& standing,
+                                                   std::vector<std::uint32_t>& left_out) {
+  prefer_standing(wanted, standing);
+  while (true) {
+    auto stages = xfrm::plan(standing, xfrm::wanted_state(wanted.spec), wanted.spec.earlier);
+    auto taken = burn(wanted, stages);
+    if (!taken) return pass_on(taken);
+    if (taken->empty()) return stages;
+    for (const std::uint32_t spi : *taken) {
+      if (!use_next(wanted, spi)) left_out.push_back(spi);
+    }
+  }
+}
+
+Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
   auto slot = store_.slot_of(wanted.group, xfrm::kMaxSlot);
   if (!slot) return pass_on(slot);
   wanted.spec.slot = *slot;
   auto checked = xfrm::check(wanted.spec);
   if (!checked) return checked;
 
+  auto recorded = record_of([&](const GroupId& id) { return id == wanted.group; });
+  if (!recorded) return pass_on(recorded);
+  Ids ours = *recorded;
+  std::ranges::copy(beside(xfrm::objects_of(wanted.spec), *recorded), std::back_inserter(ours));
+  auto standing = kernel_.read(ours);
+  if (!standing) return pass_on(standing);
+
   std::vector<std::uint32_t> left_out;
-  while (true) {
-    std::vector<store::KernelRecord> records;
-    for (const auto& object : xfrm::objects_of(wanted.spec)) {
-      records.push_back(to_record(wanted.group, place_, object));
-    }
-    auto recorded = store_.record_install(to_row(wanted, place_), records);
-    if (!recorded) return recorded;
-    auto record = record_of([&](const GroupId& id) { return id == wanted.group; });
-    if (!record) return pass_on(record);
-    auto stages = kernel_.prepare(wanted.spec, *record);
-    if (!stages) return pass_on(stages);
-    auto taken = burn(wanted, *stages);
-    if (!taken) return pass_on(taken);
-    if (taken->empty()) {
-      auto done = execute(wanted, *stages);
-      if (!done) return done;
-      break;
-    }
-    for (const std::uint32_t spi : *taken) {
-      drop_outbound(wanted.spec, spi);
-      left_out.push_back(spi);
-    }
-  }
-  if (auto forgotten = forget_ended(wanted.group, wanted.spec); !forgotten) return forgotten;
-  if (left_out.empty()) return {};
+  auto stages = choose(wanted, *standing, left_out);
+  if (!stages) return pass_on(stages);
+  if (done != nullptr) *done = xfrm::tally(*stages);
+  const Ids objects = xfrm::objects_of(wanted.spec);
+  if (auto written = record(to_row(wanted, place_), *recorded, objects); !written) return written;
+  if (auto executed = execute(wanted.epoch_id, *stages); !executed) return executed;
+  // SAs that the kernel ended by itself.
+  auto forgotten = forget(beside(beside(*recorded, objects), ids_of(*standing)));
+  if (!forgotten || left_out.empty()) return forgotten;
   return fail(
       kOutboundBurnt,
-      fmt::format("the key of SPI 0x{:08x} may have been used before and is not used again; "
-                  "this host cannot send until the group has a new epoch",
+      fmt::format("the key of SPI 0x{:08x} may have been used before and is not used again; this "
+                  "host cannot send until the group has a new epoch: restart the agent of its "
+                  "controller and create the group again",
                   left_out.front()));
+}
+
+Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep, WallTime now,
+                                       xfrm::Tally* done) {
+  auto groups = groups_here();
+  if (!groups) return pass_on(groups);
+  const auto row = std::ranges::find(*groups, group, &store::InstalledGroup::group);
+  if (row == groups->end()) {
+    return fail(kNotInstalled, "nothing of group " + to_hex(group) + " is recorded here");
+  }
+  auto slot = store_.slot_of(group, xfrm::kMaxSlot);
+  if (!slot) return pass_on(slot);
+  auto recorded = record_of([&](const GroupId& id) { return id == group; });
+  if (!recorded) return pass_on(recorded);
+  auto standing = kernel_.read(*recorded);
+  if (!standing) return pass_on(standing);
+
+  const xfrm::KernelState kept = kept_state(*row, *slot, *standing, keep);
+  const auto stages = xfrm::plan(*standing, kept);
+  if (done != nullptr) *done = xfrm::tally(stages);
+  if (auto written = record(*row, *recorded, ids_of(kept)); !written) return pass_on(written);
+  if (auto executed = execute(row->epoch_id, stages); !executed) return pass_on(executed);
+
+  const Inspection found = inspect(*row, *recorded, kept, now);
+  if (auto forgotten = forget(beside(found.ended, ids_of(kept))); !forgotten) {
+    return pass_on(forgotten);
+  }
+  return protocol::Kept{found.sending, found.missing};
+}
+
+Result<std::vector<Installer::GroupUsage>> Installer::usage() {
+  auto groups = groups_here();
+  if (!groups) return pass_on(groups);
+  std::vector<GroupUsage> out;
+  for (const auto& row : *groups) {
+    auto record = record_of([&](const GroupId& id) { return id == row.group; });
+    if (!record) return pass_on(record);
+    auto sas = kernel_.usage(*record);
+    if (!sas) return pass_on(sas);
+    for (const auto& sa : *sas) out.push_back({row.group, row.name, row.tuple, sa});
+  }
+  return out;
 }
 
 Result<Installer::Standing> Installer::standing() {

@@ -12,12 +12,20 @@
 #include "agent/protocol/endpoint.h"
 #include "agent/store/store.h"
 #include "xfrm/kernel.h"
+#include "xfrm/tally.h"
 
 namespace gkmpd::daemon {
 
 /// `spec` without the outbound SA of `spi`. If that was the one in use, outbound packets meet the
-/// guard and go nowhere.
+/// guard and go nowhere. One that all senders share stays for the others to be heard.
 void drop_outbound(xfrm::GroupSpec& spec, std::uint32_t spi);
+
+/// Puts the next of those that stand by in the place of the outbound SA of `spi`, or drops that if
+/// there is none: false.
+bool use_next(protocol::InstallGroup& wanted, std::uint32_t spi);
+
+/// If an SA that stands by is at work in `standing` already, it is the one to go on with.
+void prefer_standing(protocol::InstallGroup& wanted, const xfrm::KernelState& standing);
 
 class Installer {
  public:
@@ -35,10 +43,20 @@ class Installer {
   [[nodiscard]] Result<Takeover> take_over(WallTime now);
 
   /// Makes the kernel hold the group's spec. The record and the burnt SPIs are on disk before the
-  /// kernel is touched. An outbound SA whose SPI was burnt before is left out: everything else is
-  /// installed and the error is `daemon.outbound-burnt`. One that stands already is left as it is.
-  /// Other errors: of xfrm, netlink and store.
-  [[nodiscard]] Result<void> install(protocol::InstallGroup wanted);
+  /// kernel is touched. An outbound SA that stands already is left as it is; one whose SPI was
+  /// burnt before gives its place to the next that stands by. If there is none, everything else is
+  /// installed and the error is `daemon.outbound-burnt`. Other errors: of xfrm, netlink and store.
+  /// A kernel that is as it should be costs one reading and nothing on disk. `done`, if given, gets
+  /// what there was to do.
+  [[nodiscard]] Result<void> install(protocol::InstallGroup wanted, xfrm::Tally* done = nullptr);
+
+  /// Makes the kernel hold of an adopted group what `keep` says: see `kept_state`. `done` as above.
+  /// `daemon.not-installed` if the record does not have the group. Other errors as above.
+  [[nodiscard]] Result<protocol::Kept> keep(const GroupId& group, protocol::Keep keep, WallTime now,
+                                            xfrm::Tally* done = nullptr);
+
+  /// Of our requests to the kernel: events that carry it are the echo of our own doing.
+  [[nodiscard]] std::uint32_t port_id() const { return kernel_.port_id(); }
 
   struct Removal {
     std::size_t objects = 0;          // SAs and policies that stood
@@ -48,6 +66,15 @@ class Installer {
   [[nodiscard]] Result<Removal> remove_stopping();
   /// Takes everything of ours that is here out of the kernel and the record.
   [[nodiscard]] Result<Removal> remove_all();
+
+  struct GroupUsage {
+    GroupId group{};
+    std::string name;
+    EpochTuple tuple;  // of the group's newest epoch here
+    xfrm::SaUsage sa;
+  };
+  /// What the kernel counts of each SA of ours here; by group, then as the kernel shows them.
+  [[nodiscard]] Result<std::vector<GroupUsage>> usage();
 
   struct Standing {
     std::size_t sas = 0;
@@ -72,12 +99,17 @@ class Installer {
   /// Burns what `stages` would install for output. SPIs that were taken come back.
   [[nodiscard]] Result<std::vector<std::uint32_t>> burn(const protocol::InstallGroup& wanted,
                                                         const std::vector<xfrm::Stage>& stages);
-  [[nodiscard]] Result<void> execute(const protocol::InstallGroup& wanted,
-                                     const std::vector<xfrm::Stage>& stages);
+  /// What `install` has to do, the outbound SA being chosen and burnt. SPIs that were passed over
+  /// for good go to `left_out`.
+  [[nodiscard]] Result<std::vector<xfrm::Stage>> choose(protocol::InstallGroup& wanted,
+                                                        const xfrm::KernelState& standing,
+                                                        std::vector<std::uint32_t>& left_out);
+  /// Writes only what is not there.
+  [[nodiscard]] Result<void> record(const store::InstalledGroup& row,
+                                    const std::vector<xfrm::ObjectId>& recorded,
+                                    const std::vector<xfrm::ObjectId>& wanted);
+  [[nodiscard]] Result<void> execute(const EpochId& epoch, const std::vector<xfrm::Stage>& stages);
   [[nodiscard]] Result<void> forget(const std::vector<xfrm::ObjectId>& removed);
-  /// Drops what the record has of the group beside `spec` and does not stand any more: SAs that the
-  /// kernel ended by itself.
-  [[nodiscard]] Result<void> forget_ended(const GroupId& group, const xfrm::GroupSpec& spec);
 
   xfrm::Kernel kernel_;
   store::Store& store_;

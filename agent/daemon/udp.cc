@@ -147,6 +147,14 @@ Result<void> UdpSocket::leave(const IpAddress& group) {
   return left;
 }
 
+Result<void> UdpSocket::move_to(unsigned interface) {
+  const std::set<IpAddress> joined = reach_.joined;
+  // Of an interface that is gone the memberships may be gone too.
+  for (const IpAddress& group : joined) (void)leave(group);
+  reach_.interface = interface;
+  return configure_multicast(fd_.get(), family(), interface, kControlMulticastTtl);
+}
+
 UdpSocket* find_socket(std::vector<UdpSocket>& sockets, IpFamily family) {
   const auto found = std::ranges::find(sockets, family, &UdpSocket::family);
   return found == sockets.end() ? nullptr : &*found;

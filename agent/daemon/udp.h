@@ -72,6 +72,8 @@ class UdpSocket {
   /// which do nothing else.
   [[nodiscard]] Result<void> join(const IpAddress& group);
   [[nodiscard]] Result<void> leave(const IpAddress& group);
+  /// Leaves everything, and goes on with another interface, or the same after it was away.
+  [[nodiscard]] Result<void> move_to(unsigned interface);
 
  private:
   UdpSocket(Fd fd, const SocketAddress& own, unsigned interface);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/daemon/config.h"
+#include "agent/identity/token.h"
 
 namespace gkmpd::daemon {
 namespace {
@@ -28,6 +29,26 @@ std::string time_text(WallTime time) {
                      fmt::gmtime(static_cast<std::time_t>(time.time_since_epoch().count())));
 }
 
+Json to_json(const SaView& sa) {
+  const xfrm::SaUsage& usage = sa.usage;
+  return Json{{"group", sa.group},
+              {"direction", usage.outbound() ? "out" : "in"},
+              {"spi", fmt::format("0x{:08x}", usage.id.spi_or_index)},
+              {"source", usage.source.text()},
+              {"destination", usage.id.destination.text()},
+              {"sender", sa.sender},
+              {"epoch", sa.epoch},
+              {"current", sa.current},
+              {"suite", identity::to_text(usage.suite)},
+              {"age_s", sa.age_s},
+              {"used", usage.used_at_s != 0},
+              {"packets", usage.packets},
+              {"octets", usage.octets},
+              {"replayed", usage.replayed},
+              {"behind_window", usage.behind_window},
+              {"forged", usage.forged}};
+}
+
 Json to_json(const protocol::GroupView& group) {
   Json members = Json::array();
   for (const auto& member : group.members) members.push_back(member_json(member));
@@ -48,6 +69,7 @@ Json to_json(const protocol::GroupView& group) {
               {"sending", group.sending},
               {"installed", group.installed},
               {"install_error", group.install_error},
+              {"outbound_burnt", group.outbound_burnt},
               {"members", std::move(members)}};
 }
 

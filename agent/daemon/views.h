@@ -10,6 +10,7 @@
 
 #include "agent/base/time.h"
 #include "agent/protocol/endpoint.h"
+#include "xfrm/usage.h"
 
 namespace gkmpd::daemon {
 
@@ -40,6 +41,17 @@ struct Status {
   std::map<std::string, std::uint64_t> counters;
 };
 
+/// One SA of ours in the kernel.
+struct SaView {
+  std::string group;
+  std::string sender;  // host name; empty if not known, or any
+  std::uint32_t epoch = 0;
+  bool current = true;  // false: of an epoch before the newest
+  std::uint64_t age_s = 0;
+  xfrm::SaUsage usage = {};
+};
+
+[[nodiscard]] Json to_json(const SaView& sa);
 [[nodiscard]] Json to_json(const protocol::GroupView& group);
 /// Name, id, role, state, controller and how many members are in which state.
 [[nodiscard]] Json summary_json(const protocol::GroupView& group);

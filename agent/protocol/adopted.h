@@ -4,8 +4,11 @@
 #include <map>
 
 #include "agent/protocol/endpoint.h"
+#include "agent/protocol/limits.h"
 
 namespace gkmpd::protocol {
+
+struct Context;
 
 class AdoptedGroups {
  public:
@@ -15,10 +18,16 @@ class AdoptedGroups {
   /// This host has keys of the group now, which take the place of what stands. True if SAs of the
   /// earlier epoch may still be at work.
   bool supersede(const GroupId& group);
+  /// An ended group of this run that is being created anew: until it has keys, guard and inbound
+  /// policy are kept here.
+  void keep_ended(AdoptedGroup group);
 
-  /// Names of the groups whose epoch has ended since the last call. The kernel ends their SAs by
-  /// itself; guard and inbound policy stay.
-  [[nodiscard]] std::vector<std::string> expire(Now now);
+  /// Asks for what is to be kept (KeepGroup): at the start, when the epoch before is done with, and
+  /// when the epoch ends, which is reported.
+  void handle_timeout(Context& context, Now now);
+  /// Asks anew for groups of that data address.
+  void handle_kernel_change(Context& context, const IpAddress& data_address);
+  void handle_kept(Context& context, Now now, InstallId id, const Result<Kept>& outcome);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   /// Adds a view of each group. One that is being created anew, or could not be, is there already:
@@ -28,9 +37,18 @@ class AdoptedGroups {
  private:
   struct Entry {
     AdoptedGroup group;
+    MonoTime release_at;
     MonoTime expire_at;
-    bool expired = false;
+    Keep keep = Keep::kBoth;
+    std::optional<MonoTime> ask_at;  // the first time, or again after a failure
+    std::optional<InstallId> asked{};
+    milliseconds retry_wait = kRetryInstallFirst;
+
+    [[nodiscard]] bool expired() const { return keep == Keep::kClosed; }
+    [[nodiscard]] Keep keep_at(MonoTime now) const;
   };
+
+  static void ask(Context& context, Entry& entry);
 
   std::map<GroupId, Entry> groups_;
 };

@@ -102,7 +102,10 @@ Result<void> ControllerGroup::plan_epoch() {
 /// Ids of this epoch (profile P24): the block is saved as used together with the tuple.
 Result<void> ControllerGroup::assign_senders() {
   constexpr std::uint32_t kMaxId = std::numeric_limits<std::uint16_t>::max();
-  const auto needed = static_cast<std::uint32_t>(token_.policy.senders.size());
+  // The one SA that all share is never burnt: no run.
+  const bool shared = token_.policy.sender_mode == xfrm::SenderMode::kShared;
+  const std::uint16_t run = shared ? std::uint16_t{1} : kSenderRun;
+  const auto needed = static_cast<std::uint32_t>(token_.policy.senders.size()) * run;
   // An id may serve again in another epoch: its SPI and key are others there.
   if (floor_.next_sender_id == 0 || floor_.next_sender_id + needed > kMaxId) {
     floor_.next_sender_id = 1;
@@ -117,8 +120,8 @@ Result<void> ControllerGroup::assign_senders() {
       }
       source = listed->address;
     }
-    senders_.entries.push_back({context_.name_hash(name), floor_.next_sender_id, 1, {source}});
-    ++floor_.next_sender_id;
+    senders_.entries.push_back({context_.name_hash(name), floor_.next_sender_id, run, {source}});
+    floor_.next_sender_id = static_cast<std::uint16_t>(floor_.next_sender_id + run);
   }
   return {};
 }
@@ -363,6 +366,10 @@ void ControllerGroup::send_heartbeat(Now now) {
 
 bool ControllerGroup::handle_installed(Now now, InstallId id, const Result<void>& outcome) {
   return live_ && live_->handle_installed(now, id, outcome);
+}
+
+void ControllerGroup::handle_kernel_change(Now now, const IpAddress& data_address) {
+  if (live_) live_->handle_kernel_change(now, data_address);
 }
 
 std::optional<MonoTime> ControllerGroup::next_timeout() const {

@@ -31,11 +31,12 @@ class ControllerGroup {
   void handle_timeout(Now now);
   bool handle_saved(Now now, SaveId id, const Result<void>& outcome);
   bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
+  /// Asks for the group anew, if that is its data address.
+  void handle_kernel_change(Now now, const IpAddress& data_address);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   [[nodiscard]] GroupView describe() const;
   [[nodiscard]] const LiveGroup* live() const { return live_ ? &*live_ : nullptr; }
-  [[nodiscard]] const Epoch* epoch() const { return live_ ? &live_->epoch() : nullptr; }
   [[nodiscard]] SocketAddress control_multicast() const {
     return {token_.policy.control_address, token_.policy.control_port};
   }

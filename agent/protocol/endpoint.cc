@@ -87,10 +87,15 @@ class Endpoint::Impl final : public GroupOffice {
     member_side_.handle_timeout(now);
     command_side_.handle_timeout(now);
     for (auto& [id, group] : controlled_) group->handle_timeout(now);
-    for (std::string& name : context_.adopted.expire(now)) {
-      context_.out.report({Report::Level::kWarning, "epoch-expired", std::move(name), "",
-                           "no traffic until the group is created again"});
+    context_.adopted.handle_timeout(context_, now);
+  }
+
+  void handle_kernel_change(Now now, const IpAddress& data_address) {
+    member_side_.handle_kernel_change(now, data_address);
+    for (auto& [id, group] : controlled_) {
+      if (!is_superseded(id, *group)) group->handle_kernel_change(now, data_address);
     }
+    context_.adopted.handle_kernel_change(context_, data_address);
   }
 
   Result<void> create(Now now, const CreateGroupCommand& command,
@@ -120,6 +125,7 @@ class Endpoint::Impl final : public GroupOffice {
     }
     if (auto free = check_free(id, (*group)->token().policy.group); !free) return pass_on(free);
     leave_earlier_control(id, (*group)->control_multicast());
+    keep_ended(id);
     member_side_.forget(id);
     (*group)->begin();
     controlled_[id] = std::move(*group);
@@ -159,12 +165,12 @@ class Endpoint::Impl final : public GroupOffice {
     return views;
   }
 
-  [[nodiscard]] const Epoch* epoch_of(const GroupId& group) const {
+  [[nodiscard]] const LiveGroup* live_group(const GroupId& group) const {
     const auto controlled = controlled_.find(group);
     if (controlled == controlled_.end() || is_superseded(group, *controlled->second)) {
-      return member_side_.epoch_of(group);
+      return member_side_.live_group(group);
     }
-    return controlled->second->epoch();
+    return controlled->second->live();
   }
 
   [[nodiscard]] Context& context() { return context_; }
@@ -199,6 +205,14 @@ class Endpoint::Impl final : public GroupOffice {
     if (live != nullptr && live->control_multicast() != now_on) {
       context_.out.event(LeaveControl{id, live->control_multicast()});
     }
+  }
+
+  /// What stands of an ended epoch is nobody's until the new one comes, which may be never.
+  void keep_ended(const GroupId& id) {
+    const LiveGroup* live = member_side_.live_group(id);
+    const auto controlled = controlled_.find(id);
+    if (live == nullptr && controlled != controlled_.end()) live = controlled->second->live();
+    if (live != nullptr) context_.adopted.keep_ended(live->to_adopted());
   }
 
   [[nodiscard]] Result<void> check_free(const GroupId& id, const std::string& name) const {
@@ -251,6 +265,13 @@ void Endpoint::handle_installed(Now now, InstallId id, const Result<void>& outco
   impl_->handle_installed(now, id, outcome);
 }
 
+void Endpoint::handle_kept(Now now, InstallId id, const Result<Kept>& outcome) {
+  impl_->context().adopted.handle_kept(impl_->context(), now, id, outcome);
+}
+void Endpoint::handle_kernel_change(Now now, const IpAddress& data_address) {
+  impl_->handle_kernel_change(now, data_address);
+}
+
 std::optional<Transmit> Endpoint::poll_transmit() { return impl_->context().out.next_transmit(); }
 std::optional<Event> Endpoint::poll_event() { return impl_->context().out.next_event(); }
 std::optional<MonoTime> Endpoint::poll_timeout() const { return impl_->next_timeout(); }
@@ -265,14 +286,20 @@ std::optional<GroupView> Endpoint::group(std::string_view name) const {
   return std::nullopt;
 }
 
+std::map<std::uint32_t, std::string> Endpoint::sender_names(const GroupId& group) const {
+  const LiveGroup* live = impl_->live_group(group);
+  return live == nullptr ? std::map<std::uint32_t, std::string>{} : live->sender_names();
+}
+
 const std::map<std::string_view, std::uint64_t>& Endpoint::counters() const {
   return impl_->context().out.counters();
 }
 
 std::optional<Endpoint::HeldKeys> Endpoint::held_keys(const GroupId& group) const {
-  const Epoch* epoch = impl_->epoch_of(group);
-  if (epoch == nullptr || epoch->packet.gtek.empty()) return std::nullopt;
-  return HeldKeys{epoch->id, epoch->packet.gtek.clone(), epoch->packet.gkek.clone()};
+  const LiveGroup* live = impl_->live_group(group);
+  if (live == nullptr || live->epoch().packet.gtek.empty()) return std::nullopt;
+  const Epoch& epoch = live->epoch();
+  return HeldKeys{epoch.id, epoch.packet.gtek.clone(), epoch.packet.gkek.clone()};
 }
 
 }  // namespace gkmpd::protocol

@@ -66,6 +66,8 @@ struct GroupMemo {
   EpochTuple tuple;
   WallTime not_after;
   identity::StopPolicy on_stop = identity::StopPolicy::kKeep;
+  /// The end of the deactivation delay: from then on nothing of the epoch before is of use.
+  WallTime release_at{};
   friend bool operator==(const GroupMemo&, const GroupMemo&) = default;
 };
 
@@ -99,6 +101,34 @@ struct InstallGroup {
   EpochId epoch_id{};
   xfrm::GroupSpec spec;  // slot is left 0: the daemon assigns it
   GroupMemo memo;
+  /// The rest of this host's run of sender ids: an outbound SA whose key may have been used before
+  /// gives its place to the first of these of which that is not so (profile S14).
+  std::vector<xfrm::SenderSa> standby{};
+  /// Nothing of the group has changed since it was last asked for: whatever this finds to be done
+  /// is the repair of somebody else's doing.
+  bool repair = false;
+};
+
+/// What stays in the kernel of an adopted group beside guard and inbound policy.
+enum class Keep : std::uint8_t {
+  kBoth,    // SAs of every epoch that stands, and sending under the one that is sent under
+  kNewest,  // SAs of the newest epoch, and sending under it
+  kClosed,  // none: the epoch has ended
+};
+
+/// Make the kernel hold that much of a group of which there are no keys here. Guard and inbound
+/// policy are put back where they are missing, and so is the protect policy over an SA that stands;
+/// no SA is. Answered by handle_kept.
+struct KeepGroup {
+  InstallId id = 0;
+  GroupId group{};
+  Keep keep = Keep::kBoth;
+};
+
+/// What came of it: as in AdoptedGroup.
+struct Kept {
+  bool sending = false;
+  std::string missing;
 };
 
 /// Listen on the group's control multicast address (the interface is the daemon's choice).
@@ -124,7 +154,7 @@ struct Report {
   std::string detail;
 };
 
-using Event = std::variant<SaveFloor, InstallGroup, JoinControl, LeaveControl, Report>;
+using Event = std::variant<SaveFloor, InstallGroup, KeepGroup, JoinControl, LeaveControl, Report>;
 
 /// A datagram to send.
 struct Transmit {
@@ -168,6 +198,9 @@ struct GroupView {
   bool sending = false;    // an outbound SA is in use
   bool installed = false;  // the kernel holds what it should
   std::string install_error;
+  /// Every id of this host's run may have been sent under before: nothing is sent until the next
+  /// epoch. Everything else is installed.
+  bool outbound_burnt = false;
   std::vector<MemberView> members;  // controller only
 };
 
@@ -180,8 +213,8 @@ struct CreateGroupCommand {
 class Endpoint {
  public:
   /// `floors` are what the store holds, `adopted` what an earlier run left at work: it is shown,
-  /// and stays untouched until this host is keyed for the group again. Fails if the host's own
-  /// certificate does not pass its own checks: `identity.*`.
+  /// kept as it is (KeepGroup) and ended in its time, until this host is keyed for the group again.
+  /// Fails if the host's own certificate does not pass its own checks: `identity.*`.
   [[nodiscard]] static Result<Endpoint> make(EndpointConfig config,
                                              std::map<GroupId, GroupFloor> floors, Random& random,
                                              Now now,
@@ -197,6 +230,10 @@ class Endpoint {
   [[nodiscard]] Result<GroupId> handle_command(Now now, const CreateGroupCommand& command);
   void handle_saved(Now now, SaveId id, const Result<void>& outcome);
   void handle_installed(Now now, InstallId id, const Result<void>& outcome);
+  void handle_kept(Now now, InstallId id, const Result<Kept>& outcome);
+  /// Somebody may have changed what the kernel holds for groups of that data address: asks for all
+  /// of it anew (InstallGroup with `repair`, KeepGroup), also for groups that have ended.
+  void handle_kernel_change(Now now, const IpAddress& data_address);
 
   // Output.
   [[nodiscard]] std::optional<Transmit> poll_transmit();
@@ -208,6 +245,9 @@ class Endpoint {
   [[nodiscard]] const identity::Host& self() const;
   [[nodiscard]] std::vector<GroupView> groups() const;
   [[nodiscard]] std::optional<GroupView> group(std::string_view name) const;
+  /// Whose SPIs they are, of the epoch that is held of the group; none without one, and none of an
+  /// SPI that all senders share.
+  [[nodiscard]] std::map<std::uint32_t, std::string> sender_names(const GroupId& group) const;
   /// How often each named error or drop has happened.
   [[nodiscard]] const std::map<std::string_view, std::uint64_t>& counters() const;
 

@@ -111,6 +111,10 @@ Result<void> check_senders(const Context& context, const EpochCheck& check,
     if (listed.erase(entry.host) == 0) {
       return fail(kSenderTable, "the sender table has a host twice, or one that the token lacks");
     }
+    if (entry.count > kMaxSenderRun) {
+      return fail(kSenderTable, "the sender table gives a host " + std::to_string(entry.count) +
+                                    " ids, more than this agent takes");
+    }
     const IpAddress* own = context.own_address(check.token.policy.family());
     if (entry.host == context.self.hash &&
         (own == nullptr || std::ranges::find(entry.sources, *own) == entry.sources.end())) {

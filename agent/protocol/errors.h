@@ -80,4 +80,8 @@ inline constexpr ErrorKind kHeartbeatContent{"protocol.heartbeat-content"};
 inline constexpr ErrorKind kHeartbeatRate{"protocol.heartbeat-rate"};
 inline constexpr ErrorKind kPeerCrlNewer{"protocol.peer-crl-newer"};
 
+/// Answer to an InstallGroup of which all was done but for the outbound SA: every key of this
+/// host's run may have been used before. The daemon's name, since it is the daemon that sees it.
+inline constexpr ErrorKind kOutboundBurnt{"daemon.outbound-burnt"};
+
 }  // namespace gkmpd::protocol

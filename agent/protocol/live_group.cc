@@ -14,6 +14,8 @@ LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, 
       token_(std::move(token)),
       epoch_(std::move(epoch)),
       activate_at_(now.mono + milliseconds(epoch_.statement.activation_delay_ms)),
+      release_by_(now.wall +
+                  std::chrono::ceil<seconds>(milliseconds(epoch_.statement.deactivation_delay_ms))),
       expire_at_(now.mono + (epoch_.statement.not_after - now.wall)) {
   const bool adopted = context_->adopted.supersede(token_.group_id);
   if (adopted || (before != nullptr && !before->expired())) {
@@ -50,11 +52,29 @@ bool LiveGroup::handle_installed(Now now, InstallId id, const Result<void>& outc
   if (outcome) {
     installed_ = true;
     install_error_.clear();
+    outbound_burnt_ = false;
     retry_wait_ = kRetryInstallFirst;
+  } else if (outcome.error().kind == kOutboundBurnt) {
+    outbound_lost(outcome.error());
   } else {
     install_failed(now, outcome.error());
   }
   return true;
+}
+
+void LiveGroup::outbound_lost(const Error& why) {
+  installed_ = false;
+  install_error_ = why.text();
+  retry_wait_ = kRetryInstallFirst;
+  if (outbound_burnt_) return;  // told already, and for good
+  outbound_burnt_ = true;
+  context_->out.count(why.kind);
+  context_->out.report(
+      {Report::Level::kError, "outbound-burnt", token_.policy.group, "", install_error_});
+}
+
+void LiveGroup::handle_kernel_change(Now now, const IpAddress& data_address) {
+  if (token_.policy.address == data_address) install(now, Cause::kRepair);
 }
 
 void LiveGroup::install_failed(Now now, const Error& why) {
@@ -92,6 +112,37 @@ void LiveGroup::describe(GroupView& view) const {
       std::ranges::any_of(epoch_.senders.entries, [&](const auto& entry) { return is_own(entry); });
   view.installed = installed_;
   view.install_error = install_error_;
+  view.outbound_burnt = outbound_burnt_ && !expired_;
+}
+
+std::map<std::uint32_t, std::string> LiveGroup::sender_names() const {
+  std::map<std::uint32_t, std::string> names;
+  const identity::GroupPolicy& policy = token_.policy;
+  if (policy.sender_mode == xfrm::SenderMode::kShared) return names;
+  std::map<NameHash, std::string> by_hash;
+  for (const std::string& name : policy.senders) by_hash.emplace(context_->name_hash(name), name);
+  for (const wire::SenderTable::Entry& entry : epoch_.senders.entries) {
+    const auto known = by_hash.find(entry.host);
+    if (known == by_hash.end()) continue;
+    for (std::uint32_t id = entry.first_id; id < std::uint32_t{entry.first_id} + entry.count;
+         ++id) {
+      const auto spi =
+          keys::spi(policy.spi_prefix, epoch_.statement.tuple, static_cast<std::uint16_t>(id));
+      if (spi) names.emplace(*spi, known->second);
+    }
+  }
+  return names;
+}
+
+AdoptedGroup LiveGroup::to_adopted() const {
+  return {.id = token_.group_id,
+          .name = token_.policy.group,
+          .data_address = token_.policy.address,
+          .data_port = token_.policy.port,
+          .epoch_id = epoch_.id,
+          .memo = memo(),
+          .sending = false,
+          .missing = install_error_};
 }
 
 GroupMemo LiveGroup::memo() const {
@@ -103,7 +154,8 @@ GroupMemo LiveGroup::memo() const {
           .control_multicast = control_multicast(),
           .tuple = statement.tuple,
           .not_after = statement.not_after,
-          .on_stop = token_.policy.on_stop};
+          .on_stop = token_.policy.on_stop,
+          .release_at = release_by_};
 }
 
 xfrm::Generation LiveGroup::generation() const {
@@ -114,9 +166,9 @@ bool LiveGroup::is_own(const wire::SenderTable::Entry& entry) const {
   return entry.host == context_->self.hash;
 }
 
-Result<xfrm::GroupSpec> LiveGroup::spec(Now now) const {
+Result<void> LiveGroup::fill(InstallGroup& install, Now now) const {
   const identity::GroupPolicy& policy = token_.policy;
-  xfrm::GroupSpec spec;
+  xfrm::GroupSpec& spec = install.spec;
   spec.group_name = policy.group;
   spec.destination = policy.address;
   spec.port = policy.port;
@@ -126,7 +178,7 @@ Result<xfrm::GroupSpec> LiveGroup::spec(Now now) const {
   spec.replay_window = policy.replay_window;
   spec.earlier = release_at_ ? xfrm::Earlier::kKeep : xfrm::Earlier::kRemove;
   // Expired: guard and inbound policy stay, so that nothing goes or comes in clear.
-  if (expired_ || epoch_.statement.not_after <= now.wall) return spec;
+  if (expired_ || epoch_.statement.not_after <= now.wall) return {};
 
   for (const wire::SenderTable::Entry& entry : epoch_.senders.entries) {
     if (!is_own(entry)) continue;
@@ -136,26 +188,25 @@ Result<xfrm::GroupSpec> LiveGroup::spec(Now now) const {
     if (active_) spec.active_generation = generation();
   }
   const auto lifetime = static_cast<std::uint64_t>((epoch_.statement.not_after - now.wall).count());
-  auto added = policy.sender_mode == xfrm::SenderMode::kShared ? add_shared(spec, lifetime)
-                                                               : add_senders(spec, lifetime);
-  if (!added) return pass_on(added);
-  return spec;
+  return policy.sender_mode == xfrm::SenderMode::kShared ? add_shared(spec, lifetime)
+                                                         : add_senders(install, lifetime);
 }
 
-Result<void> LiveGroup::add_senders(xfrm::GroupSpec& spec, std::uint64_t lifetime_s) const {
+Result<void> LiveGroup::add_senders(InstallGroup& install, std::uint64_t lifetime_s) const {
   const identity::GroupPolicy& policy = token_.policy;
   const keys::EspKeys esp(crypto::hash_of(policy.control_suite), epoch_.packet.gtek, epoch_.hash);
   for (const wire::SenderTable::Entry& entry : epoch_.senders.entries) {
     const IpAddress* source = find_family(entry.sources, policy.family());
     if (source == nullptr) continue;
-    // Of its own run a sender uses the first id; the others stand by (profile S14).
-    const std::uint32_t count = is_own(entry) ? 1 : entry.count;
-    for (std::uint32_t id = entry.first_id; id < entry.first_id + count; ++id) {
+    for (std::uint32_t id = entry.first_id; id < std::uint32_t{entry.first_id} + entry.count;
+         ++id) {
       const auto sender_id = static_cast<std::uint16_t>(id);
       const auto spi = keys::spi(policy.spi_prefix, epoch_.statement.tuple, sender_id);
       if (!spi) return fail(spi.error().kind, spi.error().detail);
-      spec.senders.push_back({*spi, *source, is_own(entry), generation(),
-                              esp.sender_key(policy.suite, *spi, sender_id), lifetime_s});
+      // Of its own run a sender uses the first id that it never used (profile S14).
+      auto& place = is_own(entry) && id != entry.first_id ? install.standby : install.spec.senders;
+      place.push_back({*spi, *source, is_own(entry), generation(),
+                       esp.sender_key(policy.suite, *spi, sender_id), lifetime_s});
     }
   }
   return {};
@@ -173,13 +224,17 @@ Result<void> LiveGroup::add_shared(xfrm::GroupSpec& spec, std::uint64_t lifetime
   return {};
 }
 
-void LiveGroup::install(Now now) {
+void LiveGroup::install(Now now, Cause cause) {
   retry_at_.reset();
-  auto wanted = spec(now);
-  if (!wanted) return install_failed(now, wanted.error());
-  install_ = context_->next_id++;
-  context_->out.event(
-      InstallGroup{*install_, token_.group_id, epoch_.id, std::move(*wanted), memo()});
+  InstallGroup wanted{.group = token_.group_id,
+                      .epoch_id = epoch_.id,
+                      .spec = {},
+                      .memo = memo(),
+                      .repair = cause == Cause::kRepair};
+  if (auto filled = fill(wanted, now); !filled) return install_failed(now, filled.error());
+  wanted.id = context_->next_id++;
+  install_ = wanted.id;
+  context_->out.event(std::move(wanted));
 }
 
 }  // namespace gkmpd::protocol

@@ -27,20 +27,31 @@ class LiveGroup {
   void handle_timeout(Now now);
   /// True if the install was one of this group's.
   bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
+  /// Asks for the group anew, if that is its data address: what was changed is put right.
+  void handle_kernel_change(Now now, const IpAddress& data_address);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   /// Fills what operators see of keys and kernel.
   void describe(GroupView& view) const;
+  /// As Endpoint::sender_names.
+  [[nodiscard]] std::map<std::uint32_t, std::string> sender_names() const;
+  /// As the next start would find it.
+  [[nodiscard]] AdoptedGroup to_adopted() const;
 
  private:
-  [[nodiscard]] Result<xfrm::GroupSpec> spec(Now now) const;
-  /// An SA for each id of each sender.
-  [[nodiscard]] Result<void> add_senders(xfrm::GroupSpec& spec, std::uint64_t lifetime_s) const;
+  enum class Cause { kOurs, kRepair };
+
+  /// Spec and standby of `install`.
+  [[nodiscard]] Result<void> fill(InstallGroup& install, Now now) const;
+  /// An SA for each id of each sender; of this host's own run the first, the others standing by.
+  [[nodiscard]] Result<void> add_senders(InstallGroup& install, std::uint64_t lifetime_s) const;
   /// The one SA of all senders (RFC 5374 3.1): from any source, without a replay window.
   [[nodiscard]] Result<void> add_shared(xfrm::GroupSpec& spec, std::uint64_t lifetime_s) const;
-  void install(Now now);
+  void install(Now now, Cause cause = Cause::kOurs);
   /// What the kernel did not take is tried again.
   void install_failed(Now now, const Error& why);
+  /// No key is left to send under; all else is installed, and trying again would change nothing.
+  void outbound_lost(const Error& why);
   [[nodiscard]] GroupMemo memo() const;
   [[nodiscard]] xfrm::Generation generation() const;
   [[nodiscard]] bool is_own(const wire::SenderTable::Entry& entry) const;
@@ -50,6 +61,7 @@ class LiveGroup {
   Epoch epoch_;
   std::optional<MonoTime> activate_at_;
   std::optional<MonoTime> release_at_;  // until then the epoch before may stand
+  WallTime release_by_;                 // the same for the next start, whatever there was before
   MonoTime expire_at_;
   bool expired_ = false;
   bool active_ = false;  // the activation delay is over
@@ -58,6 +70,7 @@ class LiveGroup {
   milliseconds retry_wait_ = kRetryInstallFirst;
   bool installed_ = false;
   std::string install_error_;
+  bool outbound_burnt_ = false;
 };
 
 }  // namespace gkmpd::protocol

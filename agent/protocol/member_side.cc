@@ -193,6 +193,10 @@ bool MemberSide::handle_installed(Now now, InstallId id, const Result<void>& out
       groups_, [&](auto& entry) { return entry.second.live.handle_installed(now, id, outcome); });
 }
 
+void MemberSide::handle_kernel_change(Now now, const IpAddress& data_address) {
+  for (auto& [id, group] : groups_) group.live.handle_kernel_change(now, data_address);
+}
+
 std::optional<MonoTime> MemberSide::next_timeout() const {
   std::optional<MonoTime> earliest;
   for (const auto& [key, exchange] : exchanges_) {

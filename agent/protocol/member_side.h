@@ -21,6 +21,8 @@ class MemberSide {
   /// True if the save was one of ours.
   bool handle_saved(Now now, SaveId id, const Result<void>& outcome);
   bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
+  /// Asks for all groups of that data address anew.
+  void handle_kernel_change(Now now, const IpAddress& data_address);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
   void describe(std::vector<GroupView>& views) const;

@@ -15,6 +15,7 @@ bool read_group(const Statement& row, InstalledGroup& group) {
   group.control_address = row.text(7);
   group.not_after = from_unix(row.number(14));
   group.remove_on_stop = row.number(15) == 1;
+  group.release_at = from_unix(row.number(16));
   return read_array(row, 1, group.group) && read_number(row, 6, group.data_port) &&
          read_number(row, 8, group.control_port) && read_array(row, 9, group.epoch_id) &&
          read_number(row, 10, group.tuple.token_version) &&
@@ -25,7 +26,7 @@ bool read_group(const Statement& row, InstalledGroup& group) {
 constexpr const char* kSelectGroups =
     "SELECT network_namespace, group_id, group_name, role, controller, data_address, data_port,"
     " control_address, control_port, epoch_id, tuple_token_version, tuple_term, tuple_rank,"
-    " tuple_epoch, not_after, remove_on_stop FROM installed_groups";
+    " tuple_epoch, not_after, remove_on_stop, release_at FROM installed_groups";
 
 }  // namespace
 
@@ -45,14 +46,14 @@ Result<std::vector<InstalledGroup>> read_installed_groups(const Database& databa
 Result<void> write_installed_group(Database& database, const InstalledGroup& group) {
   Statement write(database, kWriteFailed,
                   "INSERT OR REPLACE INTO installed_groups"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   write.bind(group.network_namespace).bind(group.group).bind(group.name);
   write.bind(static_cast<std::uint64_t>(group.role)).bind(group.controller);
   write.bind(group.data_address).bind(group.data_port);
   write.bind(group.control_address).bind(group.control_port).bind(group.epoch_id);
   write.bind(group.tuple.token_version).bind(group.tuple.term).bind(group.tuple.rank);
   write.bind(group.tuple.epoch).bind(to_unix(group.not_after));
-  write.bind(std::uint64_t{group.remove_on_stop});
+  write.bind(std::uint64_t{group.remove_on_stop}).bind(to_unix(group.release_at));
   return write.run();
 }
 

@@ -85,7 +85,11 @@ CREATE TABLE installed_groups (
 ) STRICT, WITHOUT ROWID;
 )";
 
-constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2};
+constexpr const char* kVersion3 = R"(
+ALTER TABLE installed_groups ADD COLUMN release_at INTEGER NOT NULL DEFAULT 0;
+)";
+
+constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2, kVersion3};
 
 Result<std::uint64_t> pragma_number(const Database& database, const char* sql) {
   Statement statement(database, kOpenFailed, sql);

@@ -61,6 +61,7 @@ struct InstalledGroup {
   EpochTuple tuple;
   WallTime not_after;
   bool remove_on_stop = false;  // the token's word for an orderly stop
+  WallTime release_at{};        // the end of the deactivation delay
   friend bool operator==(const InstalledGroup&, const InstalledGroup&) = default;
 };
 

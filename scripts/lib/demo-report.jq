@@ -78,7 +78,7 @@ def half($its; $capture_drops):
       fact("all under the control suite of the token"; [$its.control_suite];
         $n.segment.control_suites),
       fact("no key exchange after the first ESP frame"; false; $n.segment.control_after_esp),
-      fact("SAs at a, b and c of the ESP suite of the token"; [2, 2, 2]; $sas),
+      fact("SAs at a, b and c of the ESP suite of the token"; [3, 3, 4]; $sas),
       (["a", "b"][] as $name | fact("\($name) sent without an error"; [$n.plan.datagrams, 0];
         [$n.sent[$name] | .sent, .errors])),
       (members[] as $name | fact("\($name) received all, once, nothing else";

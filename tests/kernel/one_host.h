@@ -18,6 +18,9 @@ inline const WallTime kInstalledAt = from_unix(1'800'000'000);
 
 class OneHost : public ::testing::Test {
  protected:
+  /// Host a, and others beside it.
+  explicit OneHost(const std::vector<std::string>& hosts = {"a"}) : segment_(hosts) {}
+
   /// A run of the agent on host a; the one before it is gone without a word.
   daemon::Installer::Takeover start_agent(WallTime now = kInstalledAt) {
     end_agent();
@@ -63,7 +66,7 @@ class OneHost : public ::testing::Test {
     segment_.ip("a", "xfrm policy add src 10.9.0.9/32 dst 239.1.1.1/32 dir out action block");
   }
 
-  Segment segment_{{"a"}};
+  Segment segment_;
   store::Scratch scratch_;
   std::optional<store::Store> store_;
   std::optional<daemon::Installer> installer_;

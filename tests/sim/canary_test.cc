@@ -3,6 +3,7 @@
 #include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "agent/wire/header.h"
@@ -62,7 +63,11 @@ TEST(SimCanary, AnotherKeyInOneKernel) {
 
 TEST(SimCanary, AReceiverWithoutASender) {
   const auto findings = run({.install = [](HostIndex host, protocol::InstallGroup& install) {
-    if (host == 2 && !install.spec.senders.empty()) install.spec.senders.pop_back();
+    // Of another sender, the SA that it sends under.
+    const auto heard = [](const xfrm::SenderSa& sa) { return !sa.outbound; };
+    if (host != 2) return;
+    const auto first = std::ranges::find_if(install.spec.senders, heard);
+    if (first != install.spec.senders.end()) install.spec.senders.erase(first);
   }});
   EXPECT_TRUE(findings.has("receiver-lacks-sender")) << findings.text();
 }

@@ -108,6 +108,25 @@ void KernelRules::check_own_kernel(MonoTime now, HostIndex host) {
   }
 }
 
+bool KernelRules::on_keep(HostIndex host, const GroupId& group, xfrm::Generation newest,
+                          protocol::Keep keep) {
+  Installed& installed = kernels_[host][group];
+  std::erase_if(installed.sas, [&](const Sa& sa) {
+    return keep == protocol::Keep::kClosed ||
+           (keep == protocol::Keep::kNewest && sa.generation != newest);
+  });
+  const auto sends_under = [&](xfrm::Generation generation) {
+    return std::ranges::any_of(installed.sas, [&](const Sa& sa) {
+      return sa.outbound && sa.generation == generation;
+    });
+  };
+  if (installed.protects && !sends_under(*installed.protects)) installed.protects.reset();
+  if (!installed.protects && keep == protocol::Keep::kNewest && sends_under(newest)) {
+    installed.protects = newest;
+  }
+  return installed.protects.has_value();
+}
+
 /// A restarted host counts its activation delay anew.
 void KernelRules::on_crash(HostIndex host) {
   kernels_.erase(host);

@@ -24,6 +24,10 @@ class KernelRules {
   /// The host `host`, whose data address is `own_address`, asks its kernel for `install`.
   void on_install(MonoTime now, HostIndex host, const IpAddress& own_address,
                   const protocol::InstallGroup& install, const protocol::Endpoint& endpoint);
+  /// The host keeps that much of an adopted group whose newest epoch has generation `newest`. True
+  /// if it sends.
+  [[nodiscard]] bool on_keep(HostIndex host, const GroupId& group, xfrm::Generation newest,
+                             protocol::Keep keep);
   /// The host has stopped, and its SAs are removed.
   void on_crash(HostIndex host);
   /// Only its agent has.

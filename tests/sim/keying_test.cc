@@ -1,6 +1,7 @@
 // Groups of 2 to 200 hosts over bad networks: everybody is keyed, and no rule is broken.
 #include <gtest/gtest.h>
 
+#include "agent/protocol/limits.h"
 #include "tests/sim/fleet.h"
 #include "tests/sim/scene.h"
 #include "tests/sim/seeds.h"
@@ -107,7 +108,8 @@ TEST(SimKeying, ManyGroupsOfEveryWidthAtOnce) {
     for (const GroupPlan& plan : plans) scene.begin(plan);
     for (const GroupPlan& plan : plans) scene.settle(plan);
     for (const GroupPlan& plan : plans) {
-      const std::size_t sas = plan.policy.sender_mode == "shared" ? 1 : 2;
+      // Its own, and all that the other sender may send under.
+      const std::size_t sas = plan.policy.sender_mode == "shared" ? 1 : 1 + protocol::kSenderRun;
       EXPECT_EQ(scene.world.kernels().sa_count(0, plan.id()), sas) << plan.name();
     }
     scene.expect_clean();

@@ -439,6 +439,26 @@ void World::take(HostIndex index, protocol::InstallGroup install) {
            });
 }
 
+void World::take(HostIndex index, const protocol::KeepGroup& keep) {
+  const auto recorded = hosts_[index]->recorded.find(keep.group);
+  if (recorded == hosts_[index]->recorded.end()) {
+    findings_.add(now_, index, "not-adopted", "a group is to be kept that was never installed");
+    return;
+  }
+  const auto newest = static_cast<xfrm::Generation>(recorded->second.memo.tuple.epoch &
+                                                    xfrm::kMaxGeneration);
+  protocol::Kept kept;
+  kept.sending = kernels_.on_keep(index, keep.group, newest, keep.keep);
+  const unsigned incarnation = hosts_[index]->incarnation;
+  schedule(now_ + up_to(options_.kernel_delay), [this, index, incarnation, id = keep.id, kept] {
+    Host& there = *hosts_[index];
+    if (there.incarnation != incarnation) return;
+    there.endpoint->handle_kept(now_at(there), id, kept);
+    note(index, "kept", {});
+    after_input(index);
+  });
+}
+
 /// As the daemon's installer does: a key is used for output once, and one that stands is not added.
 /// False if an outbound SA had to be left out.
 bool World::burn(HostIndex index, protocol::InstallGroup& install) {
@@ -447,11 +467,25 @@ bool World::burn(HostIndex index, protocol::InstallGroup& install) {
     return sa.outbound && !kernels_.has_outbound(index, install.group, sa) &&
            !burnt.insert({install.epoch_id, sa.spi}).second;
   };
-  const auto spent = std::ranges::find_if(install.spec.senders, is_spent);
-  if (spent == install.spec.senders.end()) return true;
-  install.spec.senders.erase(spent);
-  install.spec.active_generation.reset();
-  return false;
+  const auto own = std::ranges::find_if(install.spec.senders, &xfrm::SenderSa::outbound);
+  if (own == install.spec.senders.end()) return true;
+  const auto standing = std::ranges::find_if(install.standby, [&](const xfrm::SenderSa& sa) {
+    return kernels_.has_outbound(index, install.group, sa);
+  });
+  if (standing != install.standby.end()) {
+    *own = std::move(*standing);
+    return true;
+  }
+  while (is_spent(*own)) {
+    if (install.standby.empty()) {
+      install.spec.senders.erase(own);
+      install.spec.active_generation.reset();
+      return false;
+    }
+    *own = std::move(install.standby.front());
+    install.standby.erase(install.standby.begin());
+  }
+  return true;
 }
 
 void World::take(HostIndex index, const protocol::JoinControl& join) {

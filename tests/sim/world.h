@@ -193,6 +193,7 @@ class World {
   void write(HostIndex host, const protocol::SaveFloor& save);
   void end_agent(HostIndex host);
   void take(HostIndex host, protocol::InstallGroup install);
+  void take(HostIndex host, const protocol::KeepGroup& keep);
   [[nodiscard]] bool burn(HostIndex host, protocol::InstallGroup& install);
   void take(HostIndex host, const protocol::JoinControl& join);
   void take(HostIndex host, const protocol::LeaveControl& leave);

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "xfrm/plan.h"
+
 namespace gkmpd::daemon {
 namespace {
 
@@ -39,7 +41,8 @@ protocol::InstallGroup install() {
                 .control_multicast = {*IpAddress::parse("239.1.1.2"), 8480},
                 .tuple = {7, 1, 0, kGeneration},
                 .not_after = kNow + seconds(60),
-                .on_stop = identity::StopPolicy::kRemove};
+                .on_stop = identity::StopPolicy::kRemove,
+                .release_at = kNow + seconds(5)};
   return value;
 }
 
@@ -135,6 +138,100 @@ TEST_F(Inspected, SasOfTheEpochBeforeMayHaveEnded) {
   const auto found = look();
   EXPECT_EQ(found.missing, "");
   EXPECT_EQ(found.ended, std::vector{earlier});
+}
+
+using protocol::Keep;
+
+/// The group of above with SAs of the epoch before, which is sent under until the switch.
+class KeptState : public Inspected {
+ protected:
+  void add_earlier() {
+    for (const xfrm::SaState& sa : xfrm::wanted_state(wanted_.spec).sas) {
+      xfrm::SaState earlier = sa.clone();
+      earlier.spi -= 0x10000;
+      earlier.reqid -= 2;  // one generation
+      kernel_.sas.push_back(std::move(earlier));
+    }
+    protect().reqid -= 2;
+  }
+  xfrm::PolicyState& protect() {
+    return *std::ranges::find(kernel_.policies, xfrm::PolicyKind::kProtect,
+                              &xfrm::PolicyState::kind);
+  }
+  [[nodiscard]] xfrm::KernelState kept(Keep keep) const {
+    return kept_state(to_row(wanted_, kPlace), kSlot, kernel_, keep);
+  }
+  [[nodiscard]] std::vector<xfrm::Stage> operations(Keep keep) const {
+    return xfrm::plan(kernel_, kept(keep));
+  }
+};
+
+TEST_F(KeptState, AWholeGroupIsLeftAlone) {
+  EXPECT_TRUE(operations(Keep::kBoth).empty());
+  EXPECT_TRUE(operations(Keep::kNewest).empty());
+  add_earlier();
+  EXPECT_TRUE(operations(Keep::kBoth).empty());
+}
+
+TEST_F(KeptState, PoliciesArePutBackAsTheyWere) {
+  const auto before = kernel_.policies;
+  kernel_.policies.clear();
+  EXPECT_EQ(kept(Keep::kNewest).policies, before);
+}
+
+TEST_F(KeptState, WhatIsMissingOfTheSasIsNotMadeUp) {
+  kernel_.sas.clear();
+  const auto left = kept(Keep::kNewest);
+  EXPECT_TRUE(left.sas.empty());
+  EXPECT_EQ(left.policies.size(), 2U) << "no protect policy without its SA";
+}
+
+TEST_F(KeptState, TheEpochBeforeGoesAndSendingIsSwitchedFirst) {
+  add_earlier();
+  const auto left = kept(Keep::kNewest);
+  EXPECT_EQ(left.sas.size(), 2U);
+  ASSERT_EQ(left.policies.size(), 3U);
+  EXPECT_EQ(left.policies[2].reqid, xfrm::reqid(kSlot, kGeneration, xfrm::SaDirection::kOut));
+  const auto stages = operations(Keep::kNewest);
+  ASSERT_EQ(stages.size(), 2U);
+  EXPECT_TRUE(std::get<xfrm::PutPolicy>(stages[0].operations.at(0)).replace);
+  EXPECT_EQ(stages[1].operations.size(), 2U);
+}
+
+TEST_F(KeptState, BeforeTheSwitchOnlyTheEpochBeforeIsSentUnder) {
+  lose_policy(xfrm::PolicyKind::kProtect);
+  EXPECT_EQ(kept(Keep::kBoth).policies.size(), 2U) << "its activation delay may not be over";
+  kernel_ = xfrm::wanted_state(wanted_.spec);
+  add_earlier();
+  lose_policy(xfrm::PolicyKind::kProtect);
+  const auto left = kept(Keep::kBoth);
+  ASSERT_EQ(left.policies.size(), 3U);
+  EXPECT_EQ(left.policies[2].reqid, xfrm::reqid(kSlot, kGeneration - 1, xfrm::SaDirection::kOut));
+}
+
+TEST_F(KeptState, AfterTheEndGuardAndInboundPolicyRemain) {
+  const auto left = kept(Keep::kClosed);
+  EXPECT_TRUE(left.sas.empty());
+  EXPECT_EQ(left.policies.size(), 2U);
+}
+
+TEST_F(KeptState, AnSaThatIsNotAsWeMadeItGoes) {
+  kernel_.sas[0].regular = false;
+  EXPECT_EQ(kept(Keep::kBoth).sas.size(), 1U);
+}
+
+TEST_F(KeptState, OfASharedSaTheProtectPolicyIsKeptAndSwitched) {
+  wanted_.spec.sender_mode = xfrm::SenderMode::kShared;
+  wanted_.spec.senders.pop_back();
+  wanted_.spec.senders[0].source = *IpAddress::parse("0.0.0.0");
+  wanted_.spec.senders[0].outbound = true;
+  kernel_ = xfrm::wanted_state(wanted_.spec);
+  EXPECT_TRUE(operations(Keep::kNewest).empty());
+  add_earlier();
+  const auto left = kept(Keep::kNewest);
+  ASSERT_EQ(left.policies.size(), 3U);
+  EXPECT_EQ(left.policies[2].source, *IpAddress::parse("10.9.0.1"));
+  EXPECT_EQ(left.policies[2].reqid, xfrm::reqid(kSlot, kGeneration, xfrm::SaDirection::kOut));
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ TEST(ControlProtocol, EveryRequestComesBack) {
       ListGroupsRequest{},
       ShowGroupRequest{"demo"},
       StatusRequest{},
+      ListSasRequest{},
+      ListSasRequest{"demo"},
       WatchRequest{},
       WatchRequest{"demo"},
   };
@@ -55,6 +57,8 @@ TEST(ControlProtocol, KeysThatDoNotBelongAreRefused) {
   expect_refused(R"({"request":"group-show","group":"De mo"})");
   expect_refused(R"({"request":"group-show","group":""})");
   expect_refused(R"({"request":"watch","group":""})");
+  expect_refused(R"({"request":"sa-list","group":"De mo"})");
+  expect_refused(R"({"request":"sa-list","name":"demo"})");
   expect_refused(R"({"request":"group-create","token":"AAAA"})");
   expect_refused(R"({"request":"group-create","members":""})");
   expect_refused(R"({"request":"group-create","token":"A","members":""})");

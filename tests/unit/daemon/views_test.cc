@@ -40,9 +40,31 @@ TEST(Views, GroupHasItsPromisedShape) {
       "\"epoch_id\":\"cd000000000000000000000000000000\",\"data_address\":\"239.1.1.1\","
       "\"data_port\":5000,\"control_multicast\":\"239.1.1.2:8480\","
       "\"not_after\":\"2027-01-15T08:00:00Z\",\"sending\":false,\"installed\":true,"
-      "\"install_error\":\"\",\"members\":[{\"name\":\"b\",\"address\":\"10.9.0.2\","
+      "\"install_error\":\"\",\"outbound_burnt\":false,\"members\":[{\"name\":\"b\",\"address\":"
+      "\"10.9.0.2\","
       "\"state\":\"keyed\",\"why\":\"\"},{\"name\":\"c\",\"address\":null,"
       "\"state\":\"failed\",\"why\":\"protocol.timeout\"}]}");
+}
+
+TEST(Views, SaHasItsPromisedShape) {
+  SaView sa{.group = "demo", .sender = "a", .epoch = 3, .age_s = 60};
+  sa.usage.id = {xfrm::ObjectKind::kSa, *IpAddress::parse("239.1.1.1"), 0x0a010001, 0x47000003};
+  sa.usage.source = *IpAddress::parse("10.9.0.1");
+  sa.usage.packets = 7;
+  sa.usage.octets = 700;
+  sa.usage.used_at_s = 1800000000;
+  sa.usage.replayed = 1;
+  sa.usage.behind_window = 2;
+  sa.usage.forged = 3;
+  EXPECT_EQ(to_json(sa).dump(),
+            "{\"group\":\"demo\",\"direction\":\"out\",\"spi\":\"0x0a010001\","
+            "\"source\":\"10.9.0.1\",\"destination\":\"239.1.1.1\",\"sender\":\"a\",\"epoch\":3,"
+            "\"current\":true,\"suite\":\"aes-gcm-128\",\"age_s\":60,\"used\":true,\"packets\":7,"
+            "\"octets\":700,\"replayed\":1,\"behind_window\":2,\"forged\":3}");
+  sa.usage.id.reqid = 0x47000002;
+  sa.usage.used_at_s = 0;
+  EXPECT_EQ(to_json(sa)["direction"], "in");
+  EXPECT_EQ(to_json(sa)["used"], false);
 }
 
 TEST(Views, AGroupWithoutEpochSaysNull) {

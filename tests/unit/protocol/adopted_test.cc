@@ -96,6 +96,69 @@ TEST_F(Adopted, WhatDoesNotStandIsShown) {
   net_.restart(net_.node("b"));
   EXPECT_FALSE(view("b").installed);
   EXPECT_EQ(view("b").install_error, "not in the kernel: the guard policy");
+
+  // What of it cannot be put back stays so.
+  net_.node("b").keep_outcome = protocol::Kept{.sending = false, .missing = "1 of 3 SAs"};
+  net_.pass(milliseconds(0));
+  EXPECT_FALSE(view("b").installed);
+  EXPECT_FALSE(view("b").sending);
+  EXPECT_EQ(view("b").install_error, "1 of 3 SAs");
+}
+
+TEST_F(Adopted, IsKeptAsFarAsItIsOfUse) {
+  using protocol::Keep;
+  restart("b");
+  net_.node("b").adopted[0].memo.release_at = net_.now().wall + seconds(3);
+  net_.restart(net_.node("b"));
+  const auto& kept = net_.node("b").kept;
+  net_.pass(milliseconds(2900));
+  EXPECT_EQ(kept, (std::vector{Keep::kBoth})) << "at once";
+  net_.pass(milliseconds(200));
+  EXPECT_EQ(kept, (std::vector{Keep::kBoth, Keep::kNewest}));
+  net_.pass(view("b").not_after - net_.now().wall + seconds(1));
+  EXPECT_EQ(kept, (std::vector{Keep::kBoth, Keep::kNewest, Keep::kClosed}));
+  net_.pass(seconds(100));
+  EXPECT_EQ(kept.size(), 3U);
+}
+
+TEST_F(Adopted, WhatIsKeptIsLookedAtAgainWhenAsked) {
+  using protocol::Keep;
+  restart("b");
+  net_.pass(milliseconds(0));
+  net_.node("b").kept.clear();
+  net_.node("b").endpoint->handle_kernel_change(net_.now(), *IpAddress::parse("239.7.7.7"));
+  net_.settle();
+  EXPECT_TRUE(net_.node("b").kept.empty()) << "another group's address";
+  net_.node("b").endpoint->handle_kernel_change(net_.now(), view("b").data_address);
+  net_.settle();
+  EXPECT_EQ(net_.node("b").kept, (std::vector{Keep::kNewest}));
+}
+
+TEST_F(Adopted, WhatCouldNotBeKeptIsTriedAgain) {
+  restart("b");
+  net_.node("b").keep_outcome = fail("xfrm.foreign-policy", "somebody else's");
+  net_.pass(milliseconds(500));
+  EXPECT_EQ(net_.node("b").kept.size(), 1U);
+  EXPECT_TRUE(net_.node("b").reported("install-failed"));
+  EXPECT_EQ(view("b").install_error, "xfrm.foreign-policy: somebody else's");
+  net_.node("b").keep_outcome = protocol::Kept{.sending = true, .missing = {}};
+  net_.pass(seconds(1));
+  EXPECT_EQ(net_.node("b").kept.size(), 2U);
+  EXPECT_TRUE(view("b").installed);
+  net_.pass(seconds(60));
+  EXPECT_EQ(net_.node("b").kept.size(), 2U);
+}
+
+TEST_F(Adopted, AnEndedGroupThatCannotBeCreatedAnewStaysClosed) {
+  net_.pass(view("a").not_after - net_.now().wall + seconds(1));
+  ASSERT_EQ(view("a").state, GroupState::kExpired);
+  net_.node("a").save_outcome = fail("store.write-failed", "disk full");
+  ASSERT_TRUE(net_.create("a", group_));
+  ASSERT_EQ(view("a").state, GroupState::kFailed);
+  net_.node("a").kept.clear();
+  net_.node("a").endpoint->handle_kernel_change(net_.now(), view("a").data_address);
+  net_.settle();
+  EXPECT_EQ(net_.node("a").kept, (std::vector{protocol::Keep::kClosed}));
 }
 
 TEST_F(Adopted, EndsWithItsEpoch) {

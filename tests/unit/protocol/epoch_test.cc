@@ -198,6 +198,8 @@ TEST_F(EpochChecks, SendersAreThoseOfTheToken) {
   EXPECT_TRUE(refused({0, {{member_->self.hash, 1, 1, {address}}}})) << "the token lists a alone";
   EXPECT_TRUE(refused(
       {0, {{controller_->self.hash, 1, 1, {address}}, {controller_->self.hash, 2, 1, {address}}}}));
+  EXPECT_TRUE(with({0, {{controller_->self.hash, 1, kMaxSenderRun, {address}}}}));
+  EXPECT_TRUE(refused({0, {{controller_->self.hash, 1, kMaxSenderRun + 1, {address}}}}));
   token_.policy.senders.push_back("b");
   EXPECT_TRUE(with({0, {{member_->self.hash, 1, 1, {address}}}}));
   EXPECT_TRUE(refused({0, {{member_->self.hash, 1, 1, {*IpAddress::parse("10.9.0.9")}}}}));

@@ -67,20 +67,33 @@ TEST(Exchange, EachKernelGetsOneSaPerSenderAndSendingWaitsForTheActivationDelay)
   for (const char* name : {"a", "b", "c"}) {
     const auto& spec = net.node(name).kernel;
     ASSERT_TRUE(spec) << name;
-    ASSERT_EQ(spec->senders.size(), 2U) << name;
+    const std::size_t standby = *name == 'c' ? 0 : protocol::kSenderRun - 1U;
+    ASSERT_EQ(spec->senders.size(), 2U * protocol::kSenderRun - standby) << name;
+    ASSERT_EQ(net.node(name).standby.size(), standby) << name;
     EXPECT_FALSE(spec->active_generation) << name;
-    for (std::size_t i = 0; i < 2; ++i) {
-      const auto& sa = spec->senders[i];
-      const auto& reference = net.node("a").kernel->senders[i];
-      EXPECT_EQ(sa.spi, reference.spi);
-      EXPECT_EQ(sa.source, reference.source);
-      EXPECT_TRUE(sa.key.equals(reference.key));
+    std::vector<const xfrm::SenderSa*> sas;
+    for (const auto& sa : spec->senders) sas.push_back(&sa);
+    for (const auto& sa : net.node(name).standby) sas.push_back(&sa);
+    const auto& at_c = net.node("c").kernel->senders;
+    for (const xfrm::SenderSa* each : sas) {
+      const auto& sa = *each;
+      const auto reference = std::ranges::find(at_c, sa.spi, &xfrm::SenderSa::spi);
+      ASSERT_NE(reference, at_c.end());
+      EXPECT_EQ(sa.source, reference->source);
+      EXPECT_TRUE(sa.key.equals(reference->key));
       EXPECT_EQ(sa.outbound, sa.source == net.node(name).address.ip) << name;
       EXPECT_GT(sa.hard_lifetime_s, 0U);
       EXPECT_LE(sa.hard_lifetime_s, 3900U);
     }
     EXPECT_FALSE(spec->senders[0].key.equals(spec->senders[1].key));
     EXPECT_NE(spec->senders[0].spi, spec->senders[1].spi);
+  }
+
+  const auto names =
+      net.node("c").endpoint->sender_names(net.node("c").endpoint->group("demo")->id);
+  EXPECT_EQ(names.size(), 2U * protocol::kSenderRun);
+  for (const auto& sa : net.node("c").kernel->senders) {
+    EXPECT_EQ(names.at(sa.spi), sa.source == net.node("a").address.ip ? "a" : "b");
   }
 
   net.pass(milliseconds(999));
@@ -290,7 +303,7 @@ TEST(Exchange, AnEpochEndsAndOnlyBlockingPoliciesStay) {
   const TestGroup group = net.group(options);
   ASSERT_TRUE(net.create("a", group));
   net.pass(seconds(59));
-  EXPECT_EQ(net.node("b").kernel->senders.size(), 2U);
+  EXPECT_EQ(net.node("b").kernel->senders.size(), 1U + protocol::kSenderRun);
   net.pass(seconds(2));
   for (const char* name : {"a", "b"}) {
     EXPECT_TRUE(net.node(name).kernel->senders.empty()) << name;

@@ -81,8 +81,13 @@ void TestNet::drain(TestNode& node) {
       node.endpoint->handle_saved(now_, save->id, node.save_outcome);
     } else if (auto* install = std::get_if<protocol::InstallGroup>(&*event)) {
       if (node.install_outcome) node.kernel = std::move(install->spec);
+      node.standby = std::move(install->standby);
+      node.repairs += install->repair ? 1 : 0;
       node.memo = install->memo;
       node.endpoint->handle_installed(now_, install->id, node.install_outcome);
+    } else if (const auto* keep = std::get_if<protocol::KeepGroup>(&*event)) {
+      node.kept.push_back(keep->keep);
+      node.endpoint->handle_kept(now_, keep->id, node.keep_outcome);
     } else if (auto* join = std::get_if<protocol::JoinControl>(&*event)) {
       node.joined.push_back(join->control_multicast);
     } else if (auto* leave = std::get_if<protocol::LeaveControl>(&*event)) {

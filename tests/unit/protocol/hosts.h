@@ -24,11 +24,15 @@ struct TestNode {
   std::vector<protocol::AdoptedGroup> adopted;  // what its next start is given
   std::optional<xfrm::GroupSpec> kernel;        // the last spec installed
   protocol::GroupMemo memo;                     // what came with it
+  std::vector<xfrm::SenderSa> standby;          // likewise
+  std::size_t repairs = 0;                      // installs that were to repair
+  std::vector<protocol::Keep> kept;             // what adopted groups asked for
   std::vector<SocketAddress> joined;
   std::vector<protocol::Report> reports;
   identity::LocalLimits limits;
   Result<void> save_outcome;     // what the next saves answer
   Result<void> install_outcome;  // what the next installs answer
+  Result<protocol::Kept> keep_outcome = protocol::Kept{.sending = true, .missing = {}};
 
   explicit TestNode(std::uint64_t seed) : random(seed) {}
 

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include "tests/unit/xfrm/kernel_messages.h"
+#include "xfrm/usage.h"
 
 namespace gkmpd::xfrm {
 namespace {
@@ -55,6 +56,41 @@ TEST(DecodeSa, IgnoresWhatTheKernelAddsToEverySa) {
   const auto read = read_sa(shown(own_sa()) + attribute(XFRMA_LASTUSED, Bytes(8)));
   ASSERT_TRUE(read && *read);
   EXPECT_TRUE((*read)->same_as(own_sa()));
+}
+
+TEST(DecodeUsage, TellsWhatTheKernelCounts) {
+  const auto counted = with<xfrm_usersa_info>(shown(own_sa()), [](xfrm_usersa_info& sa) {
+    sa.curlft = {.bytes = 700, .packets = 7, .add_time = 1'800'000'000, .use_time = 1'800'000'001};
+    sa.stats = {.replay_window = 2, .replay = 1, .integrity_failed = 3};
+  });
+  const auto usage = decode_usage(message_of(XFRM_MSG_NEWSA, counted));
+  ASSERT_TRUE(usage && *usage);
+  EXPECT_EQ(**usage, (SaUsage{.id = own_sa().id(),
+                              .source = own_sa().source,
+                              .replay_window = kDefaultReplayWindow,
+                              .packets = 7,
+                              .octets = 700,
+                              .added_at_s = 1'800'000'000,
+                              .used_at_s = 1'800'000'001,
+                              .replayed = 1,
+                              .behind_window = 2,
+                              .forged = 3}));
+  EXPECT_TRUE((*usage)->outbound());
+}
+
+TEST(DecodeUsage, IsOfOurSasAlone) {
+  const auto of = [](const Bytes& payload) {
+    return decode_usage(message_of(XFRM_MSG_NEWSA, payload));
+  };
+  const auto foreign =
+      of(with<xfrm_usersa_info>(shown(own_sa()), [](xfrm_usersa_info& sa) { sa.reqid = 9; }));
+  ASSERT_TRUE(foreign);
+  EXPECT_FALSE(foreign->has_value());
+  const auto changed =
+      of(with<xfrm_usersa_info>(shown(own_sa()), [](xfrm_usersa_info& sa) { sa.mode = 4; }));
+  ASSERT_TRUE(changed);
+  EXPECT_FALSE(changed->has_value());
+  EXPECT_FALSE(of(Bytes(7)));
 }
 
 TEST(DecodeSa, OthersAreNoneOfOurs) {

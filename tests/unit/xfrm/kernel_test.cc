@@ -314,6 +314,16 @@ TEST_F(KernelTest, MissingIsWhatTheRecordHasAndTheKernelHasNot) {
   EXPECT_THAT(*missing, ElementsAre(lost));
 }
 
+TEST_F(KernelTest, UsageIsOfTheRecordsSas) {
+  const KernelState state = wanted_state(demo_group());
+  show_sas(state.sas);
+  const std::vector<ObjectId> one{state.sas[0].id(), state.policies[0].id()};
+  const auto usage = kernel_.usage(one);
+  ASSERT_TRUE(usage) << usage.error().text();
+  ASSERT_THAT(*usage, SizeIs(1));
+  EXPECT_EQ(usage->front().id, state.sas[0].id());
+}
+
 TEST_F(KernelTest, ObjectsBesidesTheRecordAreNotRead) {
   show(wanted_state(demo_group()));
   const auto state = kernel_.read({});

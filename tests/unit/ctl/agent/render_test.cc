@@ -37,6 +37,20 @@ TEST(Render, GroupListIsATable) {
   EXPECT_EQ(group_list_text(Json::array()), "no groups\n");
 }
 
+TEST(Render, SasAreATable) {
+  daemon::SaView sa{.group = "demo", .sender = "b", .epoch = 2, .current = false, .age_s = 9};
+  sa.usage.id = {xfrm::ObjectKind::kSa, *IpAddress::parse("239.1.1.1"), 0x0a010002, 0x47000002};
+  sa.usage.source = *IpAddress::parse("10.9.0.2");
+  sa.usage.packets = 5;
+  EXPECT_EQ(
+      sas_text(Json::array({daemon::to_json(sa)})),
+      "GROUP  DIR  SPI         SENDER  SOURCE    EPOCH    AGE  PACKETS  OCTETS  REPLAYED  BEHIND"
+      "  FORGED\n"
+      "demo   in   0x0a010002  b       10.9.0.2  2 (old)  9 s  5        0       0         0     "
+      "  0\n");
+  EXPECT_EQ(sas_text(Json::array()), "no SAs\n");
+}
+
 TEST(Render, GroupShowsItsMembers) {
   const auto text = group_text(daemon::to_json(some_group()));
   EXPECT_THAT(text, HasSubstr("group         demo\n"));

@@ -1,0 +1,85 @@
+// The agent and its kernel: what is installed, what others change, and the interface.
+#include <algorithm>
+#include <ranges>
+
+#include "agent/daemon/agent.h"
+#include "agent/daemon/errors.h"
+
+namespace gkmpd::daemon {
+
+using protocol::Report;
+
+Result<void> Agent::follow_kernel(unsigned interface) {
+  const auto tell = [this](const Report& each) { report(each); };
+  const auto addresses = [this] {
+    std::vector<IpAddress> all;
+    for (const auto& group : endpoint_.groups()) all.push_back(group.data_address);
+    return all;
+  };
+  auto kernel = KernelWatch::start(
+      loop_, counters_, installer_.port_id(),
+      {addresses, [this](const IpAddress& address) { return compare(address); }, tell});
+  if (!kernel) return pass_on(kernel);
+  kernel_watch_ = *std::move(kernel);
+  auto links = LinkFollower::start(
+      loop_, interface,
+      {[this] { return check_interface(config_); },
+       [this](unsigned index) { return move_to(index); }, tell});
+  if (!links) return pass_on(links);
+  link_follower_ = *std::move(links);
+  return {};
+}
+
+bool Agent::compare(const IpAddress& data_address) {
+  repaired_ = false;
+  endpoint_.handle_kernel_change(now(), data_address);
+  drain();
+  return repaired_;
+}
+
+void Agent::perform(protocol::InstallGroup event) {
+  const auto id = event.id;
+  const bool repair = event.repair;
+  const std::string name = event.spec.group_name;
+  xfrm::Tally done;
+  // The core reports what failed, and knows what it means for the group.
+  auto installed = installer_.install(std::move(event), &done);
+  if (repair && !done.empty()) {
+    repaired_ = true;
+    if (installed || installed.error().kind == kOutboundBurnt) note_repair(name, done);
+  }
+  endpoint_.handle_installed(now(), id, installed);
+}
+
+void Agent::perform(const protocol::KeepGroup& event) {
+  xfrm::Tally done;
+  auto kept = installer_.keep(event.group, event.keep, now().wall, &done);
+  if (!done.empty()) {
+    repaired_ = true;
+    const auto groups = endpoint_.groups();
+    const auto group = std::ranges::find(groups, event.group, &protocol::GroupView::id);
+    if (kept) note_repair(group == groups.end() ? to_hex(event.group) : group->name, done);
+  }
+  endpoint_.handle_kept(now(), event.id, kept);
+}
+
+void Agent::note_repair(const std::string& group, const xfrm::Tally& done) {
+  counters_.count(kGroupsRepaired);
+  counters_.count(kSasPutBack, done.sas());
+  counters_.count(kPoliciesPutBack, done.policies());
+  report({Report::Level::kWarning, "repaired", group, "", done.text()});
+}
+
+Result<void> Agent::move_to(unsigned interface) {
+  for (UdpSocket& socket : udp_) {
+    if (auto moved = socket.move_to(interface); !moved) return moved;
+  }
+  for (const auto& [group, address] : joined_) {
+    UdpSocket* socket = find_socket(udp_, address.ip.family);
+    if (socket == nullptr) continue;
+    if (auto joined = socket->join(address.ip); !joined) return joined;
+  }
+  return {};
+}
+
+}  // namespace gkmpd::daemon
