@@ -8,7 +8,7 @@
 #include "agent/base/address.h"
 #include "agent/base/bytes.h"
 #include "agent/base/error.h"
-#include "agent/daemon/fd.h"
+#include "agent/base/fd.h"
 
 namespace gkmpd::ctl {
 
@@ -30,9 +30,9 @@ class UdpLink {
   [[nodiscard]] std::optional<Bytes> read(std::chrono::milliseconds wait);
 
  private:
-  explicit UdpLink(daemon::Fd fd) : fd_(std::move(fd)) {}
+  explicit UdpLink(Fd fd) : fd_(std::move(fd)) {}
 
-  daemon::Fd fd_;
+  Fd fd_;
 };
 
 }  // namespace gkmpd::ctl

@@ -9,9 +9,9 @@
 #include <memory>
 #include <string>
 
+#include "agent/base/fd.h"
 #include "agent/daemon/control_protocol.h"
 #include "agent/daemon/counters.h"
-#include "agent/daemon/fd.h"
 #include "agent/daemon/loop.h"
 
 namespace gkmpd::daemon {
