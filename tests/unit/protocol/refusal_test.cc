@@ -78,10 +78,25 @@ TEST(ControllerReview, RefusesARevokedMemberAndTellsIt) {
   EXPECT_FALSE(net.node("b").endpoint->held_keys(group.id));
   EXPECT_GE(net.node("a").count(identity::kRevoked), 1U);
   EXPECT_TRUE(net.node("b").reported("refused-by-controller"));
+  EXPECT_GE(net.node("b").count(protocol::kPeerCrlNewer), 1U);
   const auto members = net.node("a").endpoint->group("demo")->members;
   EXPECT_NE(members.at(0).why.find("identity.revoked"), std::string::npos);
   // c refuses too, for another reason: it lacks the list that the controller goes by.
   EXPECT_NE(members.at(1).why.find("protocol.crl-older-than-required"), std::string::npos);
+}
+
+TEST(ControllerReview, SaysThatAMemberHoldsANewerRevocationList) {
+  TestNet net;
+  net.add_controller("a");
+  net.add("b");
+  net.pki.revoke(net.pki.host("former").certificate);
+  net.restart(net.node("b"));
+  const TestGroup group = net.group();
+  ASSERT_TRUE(net.create("a", group));
+  EXPECT_TRUE(net.node("b").endpoint->held_keys(group.id)) << "that is no reason to refuse it";
+  EXPECT_EQ(net.node("a").count(protocol::kPeerCrlNewer), 1U);
+  EXPECT_TRUE(net.node("a").reported("crl-outdated"));
+  EXPECT_EQ(net.node("b").count(protocol::kPeerCrlNewer), 0U);
 }
 
 TEST(ControllerReview, RefusesAnotherHostUnderTheAddressOfAMember) {
