@@ -26,7 +26,7 @@ class UdpLink {
 
   /// What cannot be sent is lost, as it may be on the way: the sender repeats itself.
   void send(ByteView octets);
-  /// Waits for a datagram, `deadline` at most; nothing if none came.
+  /// Waits for a datagram, `wait` at most; nothing if none came.
   [[nodiscard]] std::optional<Bytes> read(std::chrono::milliseconds wait);
 
  private:

@@ -195,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
         OrderRefusal{"Expired", [](CommandText& text) { text.not_after = kNow - seconds(301); },
                      protocol::kCommandExpired},
         OrderRefusal{"TooLong", [](CommandText& text) { text.not_after = kNow + seconds(3902); },
-                     protocol::kCommandTooEarly},
+                     protocol::kCommandValidTooLong},
         OrderRefusal{"NoCounter", [](CommandText& text) { text.counter = 0; },
                      identity::kCommandField}),
     [](const auto& param) { return param.param.name; });

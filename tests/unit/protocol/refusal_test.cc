@@ -272,6 +272,23 @@ TEST(Command, WantsMembersAndTheirAddresses) {
   EXPECT_EQ(lost.error().kind, protocol::kNoAddress);
 }
 
+TEST(Endpoint, WantsTheKeyOfItsOwnCertificate) {
+  TestPki pki;
+  const TestHost host = pki.host("a");
+  crypto::SeededRandom random(1);
+  const auto made = protocol::Endpoint::make({.trust = pki.trust(),
+                                              .limits = {},
+                                              .certificate = host.certificate,
+                                              .intermediates = {},
+                                              .key = pki.host("a").key,
+                                              .addresses = {*IpAddress::parse("10.9.0.1")},
+                                              .port = 8480,
+                                              .hosts = {}},
+                                             {}, random, {MonoTime{}, kNow}, {});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().kind, protocol::kKeyDiffers);
+}
+
 TEST(Strangers, MeetSilence) {
   TestNet net;
   net.add_controller("a");
