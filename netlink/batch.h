@@ -35,9 +35,6 @@ class Batch {
   void begin(std::uint16_t type, std::uint16_t flags, ByteView header);
   /// Adds an attribute to the message that was begun.
   void put(std::uint16_t attribute, ByteView payload);
-  void put_u32(std::uint16_t attribute, std::uint32_t value) {
-    put(attribute, object_bytes(value));
-  }
   /// Ends the message; its index in the batch, or `netlink.batch-full`.
   [[nodiscard]] Result<std::size_t> end();
 

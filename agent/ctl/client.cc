@@ -35,7 +35,7 @@ Result<Client> Client::connect(const std::filesystem::path& socket) {
   const std::string path = socket.string();
   if (path.empty() || path.size() >= sizeof address.sun_path) return unreachable("no socket path");
   std::memcpy(address.sun_path, path.data(), path.size());
-  daemon::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd ||
       ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     return unreachable(std::strerror(errno));

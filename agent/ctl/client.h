@@ -7,8 +7,8 @@
 #include <string>
 
 #include "agent/base/error.h"
+#include "agent/base/fd.h"
 #include "agent/daemon/control_protocol.h"
-#include "agent/daemon/fd.h"
 
 namespace gkmpd::ctl {
 
@@ -37,9 +37,9 @@ class Client {
   [[nodiscard]] Result<daemon::Json> ask(const daemon::Request& request);
 
  private:
-  explicit Client(daemon::Fd fd) : fd_(std::move(fd)) {}
+  explicit Client(Fd fd) : fd_(std::move(fd)) {}
 
-  daemon::Fd fd_;
+  Fd fd_;
   daemon::LineBuffer in_;
 };
 

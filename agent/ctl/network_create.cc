@@ -37,7 +37,6 @@ struct Session {
   crypto::SystemRandom random;
   std::optional<protocol::Commander> commander;
   std::optional<UdpLink> link;
-  identity::MemberList members;
 };
 
 Result<protocol::CommanderConfig> read_config(const NetworkOrder& order) {
@@ -83,31 +82,28 @@ Result<void> open_session(const NetworkOrder& order, Session& session) {
       std::move(*config), {to_bytes(as_bytes(*token)), *members}, session.random, present());
   if (!commander) return pass_on(commander);
   session.commander.emplace(std::move(*commander));
-  auto list = identity::parse_member_list(*members, session.commander->group_name());
-  if (!list) return pass_on(list);
-  session.members = std::move(*list);
   auto link = UdpLink::open(session.commander->controller(), *own);
   if (!link) return pass_on(link);
   session.link.emplace(std::move(*link));
   return {};
 }
 
-/// The view as the agent itself would show it: addresses as far as the list has them.
-Json shown(const Session& session) {
-  protocol::GroupView view = *session.commander->group();
-  for (const identity::MemberList::Entry& entry : session.members.members) {
-    for (protocol::MemberView& member : view.members) {
-      if (member.name == entry.name) member.address = entry.address;
-    }
+/// What came from there and was dropped, by name: why somebody that did answer was not heard.
+std::string dropped(const protocol::Commander& commander) {
+  std::string names;
+  for (const auto& [name, count] : commander.counters()) {
+    if (commander.error() && commander.error()->name() == name) continue;
+    names += fmt::format("{}{} {}", names.empty() ? "; dropped: " : ", ", name, count);
   }
-  return daemon::to_json(view);
+  return names;
 }
 
 int finish_failed(const NetworkOrder& order, const Session& session, bool accepted) {
-  const Error& error = *session.commander->error();
+  Error error = *session.commander->error();
   if (!session.commander->refused_as().empty()) {
     return print_refusal(order.json, session.commander->refused_as(), error.detail);
   }
+  if (error.kind == protocol::kTimeout) error.detail += dropped(*session.commander);
   const int code = fail_with(order.json, error);
   return error.kind == protocol::kTimeout && !accepted ? kExitNotReachable : code;
 }
@@ -135,7 +131,7 @@ int follow(const NetworkOrder& order, Session& session) {
     const bool accepted = session.commander->group().has_value();
     if (session.commander->error()) return finish_failed(order, session, accepted);
     if (accepted) {
-      Json news = shown(session);
+      Json news = daemon::to_json(*session.commander->group());
       if (!order.json && group.is_null()) show_accepted(news);
       if (!order.json && !group.is_null()) {
         for (const auto& line : progress_lines(group, news)) print(line + "\n");
@@ -147,8 +143,9 @@ int follow(const NetworkOrder& order, Session& session) {
     if (deadline && daemon::mono_now() >= *deadline) {
       if (accepted) break;
       const std::string where = session.commander->controller().text();
-      return fail_with(order.json, {kUnreachable, fmt::format("no answer from {} within {} s",
-                                                              where, *order.wait_s)});
+      return fail_with(order.json,
+                       {kUnreachable, fmt::format("no answer from {} within {} s{}", where,
+                                                  *order.wait_s, dropped(*session.commander))});
     }
   }
   return finish_create(order.json, group, /*waited=*/true);

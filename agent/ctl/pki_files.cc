@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 namespace gkmpd::ctl {
 namespace {
@@ -15,21 +14,6 @@ namespace {
 constexpr mode_t kPublicMode = 0644;
 constexpr mode_t kPrivateMode = 0600;
 constexpr mode_t kDirectoryMode = 0700;
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 tl::unexpected<Error> failed(ErrorKind kind, const char* doing, const std::string& path) {
   const std::string reason = std::strerror(errno);
@@ -53,9 +37,9 @@ bool write_all(int fd, ByteView content) {
 
 /// Makes `path`, which must not exist, with `content`; takes it away again if that fails.
 Result<void> make_file(const std::string& path, ByteView content, mode_t mode) {
-  const FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (fd.get() < 0 && errno == EEXIST) return exists(path);
-  if (fd.get() < 0) return failed(kFileUnwritable, "write", path);
+  const Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!fd && errno == EEXIST) return exists(path);
+  if (!fd) return failed(kFileUnwritable, "write", path);
   // The umask may have taken more away than is wanted.
   if (fchmod(fd.get(), mode) == 0 && write_all(fd.get(), content) && fsync(fd.get()) == 0) {
     return {};
@@ -98,32 +82,20 @@ Result<void> make_directory(const std::string& path) {
 }
 
 Result<void> append_line(const std::string& path, const std::string& line) {
-  const FileDescriptor fd(
-      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kPrivateMode));
-  if (fd.get() < 0 || !write_all(fd.get(), as_bytes(line + "\n")) || fsync(fd.get()) != 0) {
+  const Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kPrivateMode));
+  if (!fd || !write_all(fd.get(), as_bytes(line + "\n")) || fsync(fd.get()) != 0) {
     return failed(kFileUnwritable, "write", path);
   }
   return {};
 }
 
 Result<DirectoryLock> DirectoryLock::take(const std::string& directory) {
-  FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0) return failed(kFileUnwritable, "open directory", directory);
+  Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return failed(kFileUnwritable, "open directory", directory);
   while (flock(fd.get(), LOCK_EX) != 0) {
     if (errno != EINTR) return failed(kFileUnwritable, "lock directory", directory);
   }
-  return DirectoryLock(fd.release());
-}
-
-DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-DirectoryLock& DirectoryLock::operator=(DirectoryLock&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-DirectoryLock::~DirectoryLock() {
-  if (fd_ >= 0) close(fd_);
+  return DirectoryLock(std::move(fd));
 }
 
 }  // namespace gkmpd::ctl

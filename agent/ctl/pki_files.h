@@ -3,8 +3,10 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "agent/base/error.h"
+#include "agent/base/fd.h"
 #include "agent/base/secret.h"
 
 namespace gkmpd::ctl {
@@ -36,13 +38,10 @@ enum class Overwrite { kNever, kAllowed };
 class DirectoryLock {
  public:
   [[nodiscard]] static Result<DirectoryLock> take(const std::string& directory);
-  DirectoryLock(DirectoryLock&& other) noexcept;
-  DirectoryLock& operator=(DirectoryLock&& other) noexcept;
-  ~DirectoryLock();
 
  private:
-  explicit DirectoryLock(int fd) : fd_(fd) {}
-  int fd_ = -1;
+  explicit DirectoryLock(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
 };
 
 }  // namespace gkmpd::ctl

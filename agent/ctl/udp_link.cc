@@ -46,8 +46,8 @@ std::optional<SocketAddress> parse_endpoint(std::string_view text) {
 
 Result<UdpLink> UdpLink::open(const SocketAddress& peer, const std::optional<IpAddress>& own) {
   daemon::SystemAddress to = daemon::to_system(peer);
-  daemon::Fd fd(::socket(daemon::system_family(peer.ip.family),
-                         SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Fd fd(::socket(daemon::system_family(peer.ip.family), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                 0));
   if (!fd) return failed("UDP socket");
   if (own) {
     daemon::SystemAddress from = daemon::to_system({*own, 0});

@@ -8,7 +8,7 @@
 #include "agent/base/address.h"
 #include "agent/base/bytes.h"
 #include "agent/base/error.h"
-#include "agent/daemon/fd.h"
+#include "agent/base/fd.h"
 
 namespace gkmpd::ctl {
 
@@ -26,13 +26,13 @@ class UdpLink {
 
   /// What cannot be sent is lost, as it may be on the way: the sender repeats itself.
   void send(ByteView octets);
-  /// Waits for a datagram, `deadline` at most; nothing if none came.
+  /// Waits for a datagram, `wait` at most; nothing if none came.
   [[nodiscard]] std::optional<Bytes> read(std::chrono::milliseconds wait);
 
  private:
-  explicit UdpLink(daemon::Fd fd) : fd_(std::move(fd)) {}
+  explicit UdpLink(Fd fd) : fd_(std::move(fd)) {}
 
-  daemon::Fd fd_;
+  Fd fd_;
 };
 
 }  // namespace gkmpd::ctl

@@ -70,12 +70,13 @@ struct ControlServer::Client {
 bool may_command(uid_t peer, uid_t own) { return peer == 0 || peer == own; }
 
 ControlServer::ControlServer(std::filesystem::path path, Loop& loop, Counters& counters,
-                             Answer answer, Snapshot snapshot)
+                             Answer answer, Snapshot snapshot, milliseconds client_idle)
     : path_(std::move(path)),
       loop_(loop),
       counters_(counters),
       answer_(std::move(answer)),
-      snapshot_(std::move(snapshot)) {}
+      snapshot_(std::move(snapshot)),
+      client_idle_(client_idle) {}
 
 ControlServer::~ControlServer() {
   if (owns_file_) ::unlink(path_.c_str());
@@ -83,9 +84,10 @@ ControlServer::~ControlServer() {
 
 Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::filesystem::path& path,
                                                            Loop& loop, Counters& counters,
-                                                           Answer answer, Snapshot snapshot) {
+                                                           Answer answer, Snapshot snapshot,
+                                                           milliseconds client_idle) {
   std::unique_ptr<ControlServer> server(
-      new ControlServer(path, loop, counters, std::move(answer), std::move(snapshot)));
+      new ControlServer(path, loop, counters, std::move(answer), std::move(snapshot), client_idle));
   auto listening = server->listen();
   if (!listening) return pass_on(listening);
   return server;
@@ -225,7 +227,7 @@ bool ControlServer::has_watchers() const {
 }
 
 void ControlServer::drop_stuck() {
-  const MonoTime oldest = mono_now() - kClientIdle;
+  const MonoTime oldest = mono_now() - client_idle_;
   std::erase_if(clients_, [&](const auto& entry) {
     if (entry.second->overrun) return true;
     const bool idle = !entry.second->watch && entry.second->last_request <= oldest;
@@ -243,7 +245,7 @@ void ControlServer::arm_timer() {
     if (!first || client->last_request < *first) first = client->last_request;
   }
   if (first) {
-    stuck_timer_.arm(*first + kClientIdle);
+    stuck_timer_.arm(*first + client_idle_);
   } else {
     stuck_timer_.disarm();
   }

@@ -9,9 +9,9 @@
 #include <memory>
 #include <string>
 
+#include "agent/base/fd.h"
 #include "agent/daemon/control_protocol.h"
 #include "agent/daemon/counters.h"
-#include "agent/daemon/fd.h"
 #include "agent/daemon/loop.h"
 
 namespace gkmpd::daemon {
@@ -33,10 +33,11 @@ class ControlServer {
   using Snapshot = std::function<std::string(const WatchRequest&)>;
 
   /// Listens at `path`, mode 0600. A socket that stands there already is replaced only if nobody
-  /// answers at it: `control.socket-busy`; `control.socket-failed`.
+  /// answers at it: `control.socket-busy`; `control.socket-failed`. `client_idle` is how long a
+  /// client that is not watching may ask nothing.
   [[nodiscard]] static Result<std::unique_ptr<ControlServer>> open(
       const std::filesystem::path& path, Loop& loop, Counters& counters, Answer answer,
-      Snapshot snapshot);
+      Snapshot snapshot, milliseconds client_idle = kClientIdle);
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
   /// Removes the socket's file.
@@ -50,7 +51,7 @@ class ControlServer {
   struct Client;
 
   ControlServer(std::filesystem::path path, Loop& loop, Counters& counters, Answer answer,
-                Snapshot snapshot);
+                Snapshot snapshot, milliseconds client_idle);
   [[nodiscard]] Result<void> listen();
   void accept();
   void on_ready(std::uint64_t id, std::uint32_t events);
@@ -68,6 +69,7 @@ class ControlServer {
   Counters& counters_;
   Answer answer_;
   Snapshot snapshot_;
+  milliseconds client_idle_;
   Fd fd_;
   bool owns_file_ = false;
   Loop::Source accept_source_;

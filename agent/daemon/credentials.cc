@@ -23,6 +23,8 @@ Result<T> named(const std::filesystem::path& file, Result<T> result) {
   return result;
 }
 
+}  // namespace
+
 Result<std::vector<crypto::Certificate>> load_certificates(const std::filesystem::path& file) {
   auto text = read_text_file(file, kMaxCertificateFile);
   if (!text) return pass_on(text);
@@ -48,8 +50,6 @@ Result<crypto::Crl> load_crl(const std::filesystem::path& file) {
   if (!text) return pass_on(text);
   return named(file, crypto::Crl::from_pem(*text));
 }
-
-}  // namespace
 
 Result<Credentials> load_credentials(const Config& config) {
   auto trust = load_anchor(config.anchor);

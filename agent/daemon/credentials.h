@@ -1,6 +1,7 @@
-// The host's certificate, key, anchor and revocation list, from their files.
+// A host's, or a commander's, certificate, key, anchor and revocation list, from their files.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <vector>
@@ -14,6 +15,16 @@ namespace gkmpd::daemon {
 
 inline constexpr std::size_t kMaxCertificateFile = 64 * 1024;
 inline constexpr std::size_t kMaxCrlFile = 2 * crypto::kMaxCrlSize;
+
+// One file each; the detail of every error names it.
+
+/// Of PEM, leaf first.
+[[nodiscard]] Result<std::vector<crypto::Certificate>> load_certificates(
+    const std::filesystem::path& file);
+[[nodiscard]] Result<crypto::PrivateKey> load_key(const std::filesystem::path& file);
+/// Without a list yet.
+[[nodiscard]] Result<identity::TrustStore> load_anchor(const std::filesystem::path& file);
+[[nodiscard]] Result<crypto::Crl> load_crl(const std::filesystem::path& file);
 
 struct Credentials {
   identity::TrustStore trust;  // without a list yet: see take_crls
@@ -39,7 +50,7 @@ struct CrlOutcome {
 
 /// Gives `trust` the stored list, if there is one, and then the file's, so that the trust store's
 /// own rules decide between them: a file that is older than what this host has seen is refused
-/// (`daemon.crl-rolled-back` in the outcome) and the stored list serves.
+/// (`daemon.crl-rolled-back` in the outcome; profile S20) and the stored list serves.
 [[nodiscard]] Result<CrlOutcome> take_crls(identity::TrustStore& trust,
                                            const std::optional<crypto::Crl>& stored,
                                            const crypto::Crl& file, WallTime now);

@@ -9,8 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/base/fd.h"
 #include "agent/daemon/errors.h"
-#include "agent/daemon/fd.h"
 
 namespace gkmpd::daemon {
 

@@ -71,13 +71,7 @@ void UdpSocket::read(const Take& take, Counters& counters) {
     SystemAddress peer;
     PacketInfoBuffer control{};
     iovec part{octets.data(), octets.size()};
-    msghdr message{};
-    message.msg_name = peer.get();
-    message.msg_namelen = peer.size;
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = &control;
-    message.msg_controllen = sizeof control;
+    msghdr message = message_of(peer, part, control);
     const auto got = ::recvmsg(fd_.get(), &message, 0);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
@@ -105,13 +99,7 @@ void UdpSocket::send(const SocketAddress& to, ByteView octets, Counters& counter
   SystemAddress address = to_system(to);
   iovec part{const_cast<std::uint8_t*>(octets.data()), octets.size()};
   PacketInfoBuffer control{};
-  msghdr message{};
-  message.msg_name = address.get();
-  message.msg_namelen = address.size;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = &control;
-  message.msg_controllen = sizeof control;
+  msghdr message = message_of(address, part, control);
   put_packet_info(message, {reach_.interface, own_.ip});
   if (::sendmsg(fd_.get(), &message, MSG_NOSIGNAL) < 0) counters.count(kUdpSendFailed);
 }

@@ -10,8 +10,8 @@
 #include "agent/base/address.h"
 #include "agent/base/bytes.h"
 #include "agent/base/error.h"
+#include "agent/base/fd.h"
 #include "agent/daemon/counters.h"
-#include "agent/daemon/fd.h"
 
 namespace gkmpd::daemon {
 

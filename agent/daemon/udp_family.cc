@@ -149,6 +149,17 @@ Result<void> change_membership(int fd, Membership change, const IpAddress& group
   return {};
 }
 
+msghdr message_of(SystemAddress& peer, iovec& octets, PacketInfoBuffer& control) {
+  msghdr message{};
+  message.msg_name = peer.get();
+  message.msg_namelen = peer.size;
+  message.msg_iov = &octets;
+  message.msg_iovlen = 1;
+  message.msg_control = &control;
+  message.msg_controllen = sizeof control;
+  return message;
+}
+
 std::optional<PacketInfo> packet_info(msghdr& message) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
     if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <array>
 #include <optional>
@@ -51,6 +52,9 @@ struct PacketInfo {
   /// Where the datagram was sent to; or, of one to be sent, where it is to come from.
   IpAddress address;
 };
+/// The header of one datagram for recvmsg or sendmsg; it points to all three.
+[[nodiscard]] msghdr message_of(SystemAddress& peer, iovec& octets, PacketInfoBuffer& control);
+
 /// Nothing if the kernel told none.
 [[nodiscard]] std::optional<PacketInfo> packet_info(msghdr& message);
 /// Puts it into the control buffer that `message` names and sets the buffer's length.

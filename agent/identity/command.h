@@ -11,13 +11,13 @@ inline constexpr std::size_t kMaxCommandText = std::size_t{2} * 1024;  // the TO
 inline constexpr std::string_view kCommandKind = "gkmp-command-1";
 
 /// What the text says; every key is required, and none other is taken. Times and hashes as in a
-/// policy (docs/PROTOCOL.md, "Command").
+/// policy (docs/PROTOCOL.md, "Command"). The action is to create the group, the only one of this
+/// version.
 struct CommandText {
-  Action action = Action::kCreate;  // the only one of this version
-  std::string group;                // name
-  std::string controller;           // host name of the controller that is to act
-  Digest token_hash{};              // SHA-256 of the token it is to act on
-  std::uint64_t counter = 0;        // rises with each order of a commander for a group; from 1 on
+  std::string group;          // name
+  std::string controller;     // host name of the controller that is to act
+  Digest token_hash{};        // SHA-256 of the token it is to act on
+  std::uint64_t counter = 0;  // rises with each order of a commander for a group; from 1 on
   WallTime not_after;
   friend bool operator==(const CommandText&, const CommandText&) = default;
 };

@@ -7,6 +7,7 @@
 
 #include "agent/crypto/suite.h"
 #include "agent/protocol/context.h"
+#include "agent/protocol/errors.h"
 #include "agent/wire/fragment.h"
 #include "agent/wire/messages.h"
 
@@ -88,6 +89,18 @@ class Channel {
   Digest pending_first_{};  // of the message that open() returned
   std::optional<Digest> last_received_first_;
 };
+
+/// The row of an exchange's table for a message of `type` in state `from`:
+/// `protocol.unexpected-message`, which names the message, if there is none.
+template <typename Table>
+[[nodiscard]] Result<const typename Table::value_type*> find_row(const Table& table,
+                                                                 std::size_t from,
+                                                                 wire::MessageType type) {
+  for (const auto& row : table) {
+    if (row.from == from && row.message == type) return &row;
+  }
+  return fail(kUnexpectedMessage, std::string(wire::to_text(type)));
+}
 
 /// Waits for an answer: when to send again, and when to give up.
 class RetransmitTimer {

@@ -1,7 +1,5 @@
 #include "agent/protocol/command_exchange.h"
 
-#include <algorithm>
-
 #include "agent/protocol/report_view.h"
 #include "agent/protocol/review.h"
 
@@ -52,18 +50,15 @@ Result<void> CommandExchange::handle_datagram(Now now, const SocketAddress& from
     channel_.resend();
     return {};
   }
-  const auto row = std::ranges::find_if(kTransitions, [&](const Transition& transition) {
-    return transition.from == state_.index() && transition.message == datagram.header.type;
-  });
-  if (row == kTransitions.end()) {
-    return fail(kUnexpectedMessage, std::string(wire::to_text(datagram.header.type)));
-  }
-  const Secret* key = row->opens_with == nullptr ? nullptr : (this->*row->opens_with)();
+  auto found = find_row(kTransitions, state_.index(), datagram.header.type);
+  if (!found) return pass_on(found);
+  const Transition& row = **found;
+  const Secret* key = row.opens_with == nullptr ? nullptr : (this->*row.opens_with)();
   auto incoming = channel_.open(datagram, octets, key);
   if (!incoming) return pass_on(incoming);
   if (!*incoming) return {};
 
-  auto step = (this->*row->handler)(now, **incoming);
+  auto step = (this->*row.handler)(now, **incoming);
   if (!step) return pass_on(step);
   channel_.received();
   state_ = std::move(step->next);
@@ -87,8 +82,7 @@ Result<CommandExchange::Step> CommandExchange::on_negotiate(Now now, const Incom
   const auto& negotiate = std::get<wire::Negotiate1>(in.message);
   auto commander = prove_opener(context_, agreed, in, now);
   if (!commander) return end_silently(commander.error());
-  if (has_newer_crl(negotiate.crl_numbers, context_.crl_numbers()))
-    context_.out.count(kPeerCrlNewer);
+  note_crls(context_, negotiate.crl_numbers);
   auto token = review(now, agreed, negotiate, *commander);
   if (!token) return refuse(token.error(), "", *commander, agreed.stage.up);
 
@@ -161,7 +155,7 @@ Result<void> CommandExchange::check_moment(Now now, const identity::CommandText&
     return fail(kCommandExpired, "its not_after has passed; compare the hosts' clocks");
   }
   if (text.not_after > now.wall + kMaxCommandLife + identity::kClockSkew) {
-    return fail(kCommandTooEarly, "its not_after is too far ahead; compare the hosts' clocks");
+    return fail(kCommandValidTooLong, "its not_after is too far ahead; compare the hosts' clocks");
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include "agent/protocol/commander.h"
 
 #include "agent/protocol/commander_exchange.h"
+#include "agent/protocol/review.h"
 
 namespace gkmpd::protocol {
 
@@ -21,11 +22,8 @@ Commander::~Commander() = default;
 
 Result<Commander> Commander::make(CommanderConfig config, CreateGroupCommand order, Random& random,
                                   Now now) {
-  auto self = config.trust.check_host(config.certificate, config.intermediates, now.wall);
+  auto self = own_identity(config.trust, config.certificate, config.intermediates, config.key, now);
   if (!self) return pass_on(self);
-  if (!(config.certificate.public_key() == config.key.public_key())) {
-    return fail(kKeyDiffers, "the private key is not the one of the certificate");
-  }
   auto token = identity::check_token(order.token, {.trust = &config.trust, .now = now.wall});
   if (!token) return pass_on(token);
   auto scope = identity::check_commander(self->permissions, token->policy);
@@ -40,6 +38,10 @@ Result<Commander> Commander::make(CommanderConfig config, CreateGroupCommand ord
   }
   auto list = identity::check_member_list(order.member_list, token->policy);
   if (!list) return pass_on(list);
+  std::map<std::string, IpAddress> addresses;
+  for (const identity::MemberList::Entry& entry : list->members) {
+    if (entry.address) addresses.emplace(entry.name, *entry.address);
+  }
 
   EndpointConfig as_host{.trust = config.trust,
                          .limits = {},
@@ -58,7 +60,7 @@ Result<Commander> Commander::make(CommanderConfig config, CreateGroupCommand ord
               .out = {}},
       std::move(*token),
       CommanderExchange::Order{config.controller, config.counter, std::move(config.sign),
-                               to_bytes(as_bytes(order.member_list))});
+                               to_bytes(as_bytes(order.member_list)), std::move(addresses)});
   if (auto started = impl->exchange.start(now); !started) return pass_on(started);
   return Commander(std::move(impl));
 }

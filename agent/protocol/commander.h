@@ -40,7 +40,8 @@ class Commander {
   [[nodiscard]] std::optional<Transmit> poll_transmit();
   [[nodiscard]] std::optional<MonoTime> poll_timeout() const;
 
-  /// The group as the controller showed it last, whole; none before it has taken the order.
+  /// The group as the controller showed it last, whole, with members' addresses as far as the list
+  /// has them; none before it has taken the order.
   [[nodiscard]] const std::optional<GroupView>& group() const;
   /// Why nothing more will come. `protocol.refused-by-peer` if the controller said so.
   [[nodiscard]] const std::optional<Error>& error() const;

@@ -1,7 +1,5 @@
 #include "agent/protocol/commander_exchange.h"
 
-#include <algorithm>
-
 #include "agent/crypto/errors.h"
 #include "agent/protocol/report_view.h"
 #include "agent/protocol/review.h"
@@ -86,16 +84,15 @@ Result<void> CommanderExchange::handle_datagram(Now now, const SocketAddress& fr
       header.role != wire::SenderRole::kController) {
     return fail(kUnknownExchange);
   }
-  const auto row = std::ranges::find_if(kTransitions, [&](const Transition& transition) {
-    return transition.from == state_.index() && transition.message == header.type;
-  });
-  if (row == kTransitions.end()) return fail(kUnexpectedMessage);
-  const Secret* key = row->opens_with == nullptr ? nullptr : (this->*row->opens_with)();
+  auto found = find_row(kTransitions, state_.index(), header.type);
+  if (!found) return pass_on(found);
+  const Transition& row = **found;
+  const Secret* key = row.opens_with == nullptr ? nullptr : (this->*row.opens_with)();
   auto incoming = channel_.open(*datagram, octets, key);
   if (!incoming) return pass_on(incoming);
   if (!*incoming) return {};
 
-  auto step = (this->*row->handler)(now, **incoming);
+  auto step = (this->*row.handler)(now, **incoming);
   if (!step) return pass_on(step);
   channel_.received();
   state_ = std::move(step->next);
@@ -170,6 +167,10 @@ Result<CommanderExchange::Step> CommanderExchange::on_report(Now now, const Inco
   if (!report) return pass_on(report);
   GroupView view = state.view;
   if (auto taken = take_report(*report, view); !taken) return pass_on(taken);
+  for (MemberView& member : view.members) {
+    const auto listed = order_.addresses.find(member.name);
+    if (listed != order_.addresses.end()) member.address = listed->second;
+  }
   Following next{std::move(state.keys), std::move(view)};
   if (next.view.members.size() < report->listed) {
     auto request = seal_status(next);

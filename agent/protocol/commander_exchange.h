@@ -1,6 +1,7 @@
 // A commander's side of a session with a controller: the other end of command_exchange.h.
 #pragma once
 
+#include <map>
 #include <variant>
 
 #include "agent/protocol/commander.h"
@@ -16,6 +17,8 @@ class CommanderExchange {
     std::uint64_t counter = 0;
     std::function<Result<Bytes>(const identity::CommandText&)> sign;
     Bytes member_list;
+    /// Of its hosts, as far as it has them: reports name none.
+    std::map<std::string, IpAddress> addresses;
   };
   CommanderExchange(Context& context, identity::GroupToken token, Order order);
 

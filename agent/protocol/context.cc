@@ -82,13 +82,15 @@ SaveId Context::save(const GroupId& group, std::string group_name, const GroupFl
   return id;
 }
 
-bool has_newer_crl(const std::vector<wire::CrlNumber>& theirs,
-                   const std::vector<wire::CrlNumber>& ours) {
-  return std::ranges::any_of(theirs, [&](const wire::CrlNumber& their) {
+bool note_crls(Context& context, const std::vector<wire::CrlNumber>& theirs) {
+  const auto ours = context.crl_numbers();
+  const bool newer = std::ranges::any_of(theirs, [&](const wire::CrlNumber& their) {
     return std::ranges::any_of(ours, [&](const wire::CrlNumber& our) {
       return our.issuer_key_hash == their.issuer_key_hash && their.number > our.number;
     });
   });
+  if (newer) context.out.count(kPeerCrlNewer);
+  return newer;
 }
 
 const IpAddress* find_family(const std::vector<IpAddress>& addresses, IpFamily family) {

@@ -81,9 +81,9 @@ struct Context {
   SaveId save(const GroupId& group, std::string group_name, const GroupFloor& floor);
 };
 
-/// Compares two hosts' lists: true if `theirs` has a number above ours for an issuer that we know.
-[[nodiscard]] bool has_newer_crl(const std::vector<wire::CrlNumber>& theirs,
-                                 const std::vector<wire::CrlNumber>& ours);
+/// Compares a peer's revocation lists with ours: true, and counted as `protocol.peer-crl-newer`, if
+/// `theirs` has a number above ours for an issuer that we know.
+bool note_crls(Context& context, const std::vector<wire::CrlNumber>& theirs);
 
 /// That of `family` in a list with one address of each family at most; null if there is none.
 [[nodiscard]] const IpAddress* find_family(const std::vector<IpAddress>& addresses,

@@ -62,18 +62,15 @@ Result<void> ControllerExchange::start(Now now) {
 Result<ControllerExchange::Outcome> ControllerExchange::handle_datagram(
     Now now, const SocketAddress& from, const wire::Datagram& datagram, ByteView octets) {
   if (from != channel_.peer()) return fail(kWrongPeer, from.text());
-  const auto row = std::ranges::find_if(kTransitions, [&](const Transition& transition) {
-    return transition.from == state_.index() && transition.message == datagram.header.type;
-  });
-  if (row == kTransitions.end()) {
-    return fail(kUnexpectedMessage, std::string(wire::to_text(datagram.header.type)));
-  }
-  const Secret* key = row->opens_with == nullptr ? nullptr : (this->*row->opens_with)();
+  auto found = find_row(kTransitions, state_.index(), datagram.header.type);
+  if (!found) return pass_on(found);
+  const Transition& row = **found;
+  const Secret* key = row.opens_with == nullptr ? nullptr : (this->*row.opens_with)();
   auto incoming = channel_.open(datagram, octets, key);
   if (!incoming) return pass_on(incoming);
   if (!*incoming) return Outcome::kNothing;
 
-  auto step = (this->*row->handler)(now, **incoming);
+  auto step = (this->*row.handler)(now, **incoming);
   if (!step) return pass_on(step);
   channel_.received();
   state_ = std::move(step->next);
@@ -117,8 +114,7 @@ Result<ControllerExchange::Step> ControllerExchange::on_create(Now, const Incomi
 Result<ControllerExchange::Step> ControllerExchange::on_negotiate(Now now, const Incoming& in) {
   auto& state = std::get<AwaitNegotiate>(state_);
   const auto& message = std::get<wire::Negotiate2>(in.message);
-  if (has_newer_crl(message.crl_numbers, context_.crl_numbers())) {
-    context_.out.count(kPeerCrlNewer);
+  if (note_crls(context_, message.crl_numbers)) {
     context_.out.report({Report::Level::kWarning, "crl-outdated", token_.policy.group, member_.name,
                          "the member holds a newer revocation list than this host"});
   }

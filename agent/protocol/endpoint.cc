@@ -6,6 +6,7 @@
 #include "agent/protocol/controller_group.h"
 #include "agent/protocol/errors.h"
 #include "agent/protocol/member_side.h"
+#include "agent/protocol/review.h"
 
 namespace gkmpd::protocol {
 
@@ -242,11 +243,8 @@ Endpoint::~Endpoint() = default;
 
 Result<Endpoint> Endpoint::make(EndpointConfig config, std::map<GroupId, GroupFloor> floors,
                                 Random& random, Now now, const std::vector<AdoptedGroup>& adopted) {
-  auto self = config.trust.check_host(config.certificate, config.intermediates, now.wall);
+  auto self = own_identity(config.trust, config.certificate, config.intermediates, config.key, now);
   if (!self) return pass_on(self);
-  if (!(config.certificate.public_key() == config.key.public_key())) {
-    return fail(kKeyDiffers, "the private key is not the one of the certificate");
-  }
   return Endpoint(std::make_unique<Impl>(std::move(config), std::move(*self), std::move(floors),
                                          random, adopted, now));
 }

@@ -57,7 +57,7 @@ inline constexpr ErrorKind kCommandSigner{"protocol.command-signer"};
 inline constexpr ErrorKind kCommandTarget{"protocol.command-for-another"};
 inline constexpr ErrorKind kCommandToken{"protocol.command-token-differs"};
 inline constexpr ErrorKind kCommandExpired{"protocol.command-expired"};
-inline constexpr ErrorKind kCommandTooEarly{"protocol.command-valid-too-long"};
+inline constexpr ErrorKind kCommandValidTooLong{"protocol.command-valid-too-long"};
 inline constexpr ErrorKind kCommandStale{"protocol.command-stale"};
 inline constexpr ErrorKind kReportDiffers{"protocol.report-differs"};
 

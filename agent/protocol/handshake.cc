@@ -115,6 +115,11 @@ Result<Agreed> agree_on_session(const Channel& channel, Opened& opened, const In
   return agreed;
 }
 
+Result<void> check_key_ids(const Agreed& agreed, const std::vector<KeyId>& negotiated) {
+  if (negotiated == agreed.key_ids) return {};
+  return fail(kKeyIdDiffers, "the negotiation names other keys than the creation");
+}
+
 /// Figure 1 has the group keys with the first member, figure 2 a session's.
 MessageType by_figure(const Agreed& agreed, MessageType figure_1, MessageType figure_2) {
   return agreed.packet ? figure_1 : figure_2;
@@ -181,9 +186,7 @@ Result<Channel::Sealed> seal_negotiate_1(Context& context, Channel& channel, con
 
 Result<identity::Host> prove_answerer(const Context& context, const Agreed& agreed,
                                       const wire::Negotiate2& negotiate, Now now) {
-  if (negotiate.key_ids != agreed.key_ids) {
-    return fail(kKeyIdDiffers, "the negotiation names other keys than the creation");
-  }
+  if (auto same = check_key_ids(agreed, negotiate.key_ids); !same) return pass_on(same);
   return review_host(context, negotiate.certificates, agreed.peer_key, now);
 }
 
@@ -199,10 +202,10 @@ Result<Agreed> answer_group(Context& context, Channel& channel, const Incoming& 
   answer.nonce = context.random.array<32>();
   answer.gtek_creation = for_gtek.share();
   answer.gkek_creation = for_gkek.share();
-  const auto gtek_agreement = std::move(for_gtek).agree(create.gtek_creation);
-  if (!gtek_agreement) return fail(gtek_agreement.error().kind, gtek_agreement.error().detail);
-  const auto gkek_agreement = std::move(for_gkek).agree(create.gkek_creation);
-  if (!gkek_agreement) return fail(gkek_agreement.error().kind, gkek_agreement.error().detail);
+  auto gtek_agreement = std::move(for_gtek).agree(create.gtek_creation);
+  if (!gtek_agreement) return pass_on(gtek_agreement);
+  auto gkek_agreement = std::move(for_gkek).agree(create.gkek_creation);
+  if (!gkek_agreement) return pass_on(gkek_agreement);
 
   auto agreed = sign_create_2(context, channel, in, create, answer, MessageType::kCreateGrpKeys2,
                               std::move(*key));
@@ -222,8 +225,8 @@ Result<Agreed> answer_session(Context& context, Channel& channel, const Incoming
   answer.skek_id = create.skek_id;
   answer.nonce = context.random.array<32>();
   answer.skek_creation = share.share();
-  const auto agreement = std::move(share).agree(create.skek_creation);
-  if (!agreement) return fail(agreement.error().kind, agreement.error().detail);
+  auto agreement = std::move(share).agree(create.skek_creation);
+  if (!agreement) return pass_on(agreement);
 
   auto agreed = sign_create_2(context, channel, in, create, answer, MessageType::kCreateSessionKek2,
                               std::move(*key));
@@ -248,9 +251,7 @@ Result<identity::Host> prove_opener(const Context& context, const Agreed& agreed
 Result<identity::GroupToken> review_offer(const Context& context, const Channel& channel,
                                           const Agreed& agreed, const wire::Negotiate1& negotiate,
                                           Now now) {
-  if (negotiate.key_ids != agreed.key_ids) {
-    return fail(kKeyIdDiffers, "the negotiation names other keys than the creation");
-  }
+  if (auto same = check_key_ids(agreed, negotiate.key_ids); !same) return pass_on(same);
   if (crypto::sha256({negotiate.token}) != agreed.token_hash) {
     return fail(kTokenHashDiffers, "the token is not the one that the Create message named");
   }

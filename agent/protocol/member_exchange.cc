@@ -1,7 +1,5 @@
 #include "agent/protocol/member_exchange.h"
 
-#include <algorithm>
-
 #include "agent/protocol/errors.h"
 #include "agent/protocol/review.h"
 
@@ -31,13 +29,6 @@ MemberExchange::MemberExchange(Context& context, Suite suite, const GroupId& gro
                context.answered_octets),
       forget_at_(now.mono + kMemberExchangeLife) {}
 
-const MemberExchange::Transition* MemberExchange::transition_for(MessageType type) const {
-  const auto row = std::ranges::find_if(kTransitions, [&](const Transition& transition) {
-    return transition.from == state_.index() && transition.message == type;
-  });
-  return row == kTransitions.end() ? nullptr : &*row;
-}
-
 const Secret* MemberExchange::stage_key() const {
   if (const auto* agreed = std::get_if<Agreed>(&state_)) return &agreed->stage.down;
   return &std::get<AwaitDownload>(state_).stage.down;
@@ -56,17 +47,15 @@ Result<MemberExchange::Outcome> MemberExchange::handle_datagram(Now now, const S
     channel_.resend();
     return Outcome::kNothing;
   }
-  const Transition* transition = transition_for(datagram.header.type);
-  if (transition == nullptr) {
-    return fail(kUnexpectedMessage, std::string(wire::to_text(datagram.header.type)));
-  }
-  const Secret* key =
-      transition->opens_with == nullptr ? nullptr : (this->*transition->opens_with)();
+  auto found = find_row(kTransitions, state_.index(), datagram.header.type);
+  if (!found) return pass_on(found);
+  const Transition& row = **found;
+  const Secret* key = row.opens_with == nullptr ? nullptr : (this->*row.opens_with)();
   auto incoming = channel_.open(datagram, octets, key);
   if (!incoming) return pass_on(incoming);
   if (!*incoming) return Outcome::kNothing;
 
-  auto step = (this->*transition->handler)(now, **incoming, held);
+  auto step = (this->*row.handler)(now, **incoming, held);
   if (!step) return pass_on(step);
   channel_.received();
   state_ = std::move(step->next);
@@ -101,8 +90,7 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
   const auto& negotiate = std::get<wire::Negotiate1>(in.message);
   auto controller = prove_opener(context_, agreed, in, now);
   if (!controller) return end_silently(controller.error());
-  if (has_newer_crl(negotiate.crl_numbers, context_.crl_numbers()))
-    context_.out.count(kPeerCrlNewer);
+  note_crls(context_, negotiate.crl_numbers);
 
   auto reviewed = review(now, agreed, negotiate, std::move(*controller));
   if (!reviewed) return refuse(reviewed.error(), agreed.stage.up);

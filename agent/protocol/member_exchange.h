@@ -80,7 +80,6 @@ class MemberExchange {
   };
   static const std::array<Transition, 6> kTransitions;
 
-  [[nodiscard]] const Transition* transition_for(wire::MessageType type) const;
   [[nodiscard]] const Secret* stage_key() const;
   [[nodiscard]] const Secret* download_key() const;
 

@@ -132,9 +132,7 @@ Result<void> MemberSide::handle_heartbeat(Now now, const wire::Datagram& datagra
     context_.out.report({Report::Level::kInfo, "controller-heard-again",
                          group.live.token().policy.group, group.controller.name, ""});
   }
-  if (has_newer_crl(heartbeat.crl_numbers, context_.crl_numbers())) {
-    context_.out.count(kPeerCrlNewer);
-  }
+  note_crls(context_, heartbeat.crl_numbers);
   return {};
 }
 

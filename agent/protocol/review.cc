@@ -15,6 +15,18 @@ std::optional<identity::TokenMark> token_mark(const void* context, const GroupId
 
 }  // namespace
 
+Result<identity::Host> own_identity(const identity::TrustStore& trust,
+                                    const crypto::Certificate& certificate,
+                                    const std::vector<crypto::Certificate>& intermediates,
+                                    const crypto::PrivateKey& key, Now now) {
+  auto self = trust.check_host(certificate, intermediates, now.wall);
+  if (!self) return self;
+  if (!(certificate.public_key() == key.public_key())) {
+    return fail(kKeyDiffers, "the private key is not the one of the certificate");
+  }
+  return self;
+}
+
 Result<identity::Host> review_host(const Context& context, const std::vector<Bytes>& certificates,
                                    const crypto::PublicKey& key, Now now) {
   std::vector<crypto::Certificate> chain;

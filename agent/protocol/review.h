@@ -6,6 +6,12 @@
 
 namespace gkmpd::protocol {
 
+/// This host itself: its certificate after every check of TrustStore::check_host, and `key` is the
+/// certificate's (`protocol.key-differs-from-certificate`).
+[[nodiscard]] Result<identity::Host> own_identity(
+    const identity::TrustStore& trust, const crypto::Certificate& certificate,
+    const std::vector<crypto::Certificate>& intermediates, const crypto::PrivateKey& key, Now now);
+
 /// The host behind certificates from a Negotiate message, after every check of
 /// TrustStore::check_host and that its key is `key`, the bare one that the Create message showed.
 [[nodiscard]] Result<identity::Host> review_host(const Context& context,

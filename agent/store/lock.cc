@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
 
 #include "agent/store/store.h"
 
@@ -32,26 +31,11 @@ std::string holder(int fd) {
   return pid.empty() ? "another process" : "process " + pid;
 }
 
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
 Result<void> sync_directory_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const FileDescriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0 || fsync(fd.get()) != 0) return open_failed(directory);
+  const Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || fsync(fd.get()) != 0) return open_failed(directory);
   return {};
 }
 
@@ -59,8 +43,8 @@ Result<void> sync_directory_of(const std::string& path) {
 
 Result<Lock> Lock::take(const std::string& path) {
   const std::string lock_path = path + "-lock";
-  FileDescriptor fd(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateMode));
-  if (fd.get() < 0) return open_failed(lock_path);
+  Fd fd(open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateMode));
+  if (!fd) return open_failed(lock_path);
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return open_failed(lock_path);
     return fail(kOpenFailed, path + " is in use by " + holder(fd.get()) +
@@ -71,23 +55,12 @@ Result<Lock> Lock::take(const std::string& path) {
   if (ftruncate(fd.get(), 0) == 0) {
     [[maybe_unused]] const ssize_t written = pwrite(fd.get(), pid.data(), pid.size(), 0);
   }
-  return Lock(fd.release());
-}
-
-Lock::Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-Lock& Lock::operator=(Lock&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-Lock::~Lock() {
-  if (fd_ >= 0) close(fd_);
+  return Lock(std::move(fd));
 }
 
 Result<void> make_private_file(const std::string& path) {
-  const FileDescriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateMode));
-  if (fd.get() < 0) return open_failed(path);
+  const Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kPrivateMode));
+  if (!fd) return open_failed(path);
   struct stat status{};
   if (fstat(fd.get(), &status) != 0) return open_failed(path);
   if (!S_ISREG(status.st_mode)) {

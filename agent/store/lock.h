@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "agent/base/error.h"
+#include "agent/base/fd.h"
 
 namespace gkmpd::store {
 
@@ -14,14 +16,10 @@ class Lock {
   /// `store.open-failed`, with the process id of the holder if it could be read.
   [[nodiscard]] static Result<Lock> take(const std::string& path);
 
-  Lock(Lock&& other) noexcept;
-  Lock& operator=(Lock&& other) noexcept;
-  ~Lock();
-
  private:
-  explicit Lock(int fd) : fd_(fd) {}
+  explicit Lock(Fd fd) : fd_(std::move(fd)) {}
 
-  int fd_ = -1;
+  Fd fd_;
 };
 
 /// Makes `path` an empty file of mode 0600 if there is none, with its directory entry on disk;

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "agent/base/bytes.h"
@@ -112,7 +113,7 @@ void get(Reader& in, ByteArray<N>& value) {
 
 /// An enum of one octet; only the values in `known` are taken.
 template <typename Enum>
-void get_enum(Reader& in, Enum& value, std::initializer_list<Enum> known, std::string_view what,
+void get_enum(Reader& in, Enum& value, std::span<const Enum> known, std::string_view what,
               ErrorKind otherwise) {
   const auto number = in.number<std::uint8_t>();
   for (const Enum candidate : known) {
@@ -122,6 +123,12 @@ void get_enum(Reader& in, Enum& value, std::initializer_list<Enum> known, std::s
     }
   }
   in.fail(otherwise, std::string(what) + " " + std::to_string(number));
+}
+
+template <typename Enum>
+void get_enum(Reader& in, Enum& value, std::initializer_list<Enum> known, std::string_view what,
+              ErrorKind otherwise) {
+  get_enum(in, value, std::span<const Enum>(known.begin(), known.size()), what, otherwise);
 }
 
 }  // namespace gkmpd::wire

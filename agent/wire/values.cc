@@ -54,9 +54,7 @@ void get(Reader& in, StatusInquiry& value) {
 
 void put(Writer& out, Suite value) { out.number(static_cast<std::uint8_t>(value)); }
 void get(Reader& in, Suite& value) {
-  using enum Suite;
-  get_enum(in, value, {kX25519Sha256, kP256Sha256, kP384Sha384, kX25519Sha384}, "suite",
-           kUnknownSuite);
+  get_enum(in, value, std::span<const Suite>(kSuites), "suite", kUnknownSuite);
 }
 
 void put(Writer& out, Cause value) { out.number(static_cast<std::uint8_t>(value)); }

@@ -44,13 +44,13 @@ mode = "$mode"
 sender_mode = "$sender_mode"
 $(replay_window)
 spi_prefix = $spi_prefix
-activation_delay_ms = 1000
-deactivation_delay_ms = 5000
+activation_delay_ms = $activation_ms
+deactivation_delay_ms = $deactivation_ms
 ${on_stop:+on_stop = \"$on_stop\"}
 [control]
 address = "${control:-$(default_address 2)}"
 port = 8480
-heartbeat_interval_ms = 1000
+heartbeat_interval_ms = $heartbeat_ms
 ${control_suite:+suite = \"$control_suite\"}
 TOML
 }

@@ -126,15 +126,6 @@ unsigned eth0_of(const Segment& segment, const std::string& host) {
 
 }  // namespace
 
-Fd::Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-Fd& Fd::operator=(Fd&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-Fd::~Fd() {
-  if (fd_ >= 0) close(fd_);
-}
-
 Inside::Inside(const Fd& network_namespace)
     : former_(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
   must(setns(network_namespace.get(), CLONE_NEWNET) == 0, "setns");

@@ -6,20 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/base/fd.h"
+
 namespace gkmpd::test {
-
-/// A file descriptor that closes itself.
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  Fd(Fd&& other) noexcept;
-  Fd& operator=(Fd&& other) noexcept;
-  ~Fd();
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// While it lives, the calling thread is in that namespace.
 class Inside {

@@ -183,10 +183,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadOrder{"TooOld", [](identity::CommandText& text) { text.not_after -= seconds(1300); },
                  protocol::kCommandExpired},
         BadOrder{"TooLong", [](identity::CommandText& text) { text.not_after += seconds(4000); },
-                 protocol::kCommandTooEarly}),
+                 protocol::kCommandValidTooLong}),
     [](const auto& param) { return param.param.name; });
 
-TEST(SimCommands, AHostThatIsNoControllerObeysNobody) {
+TEST(SimCommands, AControllerThatTheTokenDoesNotListObeysNobody) {
   for_each_seed(4, [](std::uint64_t seed) {
     Ordered ordered(seed);
     ordered.order({.counter = 1, .controller = ordered.scene.world.setup(1).address, .change = {}});

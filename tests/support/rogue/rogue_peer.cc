@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
@@ -14,6 +13,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "agent/base/fd.h"
 #include "agent/crypto/random.h"
 #include "tests/support/rogue/files.h"
 #include "tests/support/rogue/peer.h"
@@ -65,28 +65,26 @@ class Socket {
       : fd_(::socket(own.ip.family == IpFamily::kV4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC,
                      0)) {
     const Raw raw = to_raw(own);
-    if (fd_ < 0 || ::bind(fd_, &raw.any, raw.size()) != 0) {
+    if (!fd_ || ::bind(fd_.get(), &raw.any, raw.size()) != 0) {
       give_up(own.text() + ": " + std::strerror(errno));
     }
   }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() { ::close(fd_); }
 
   void send(const protocol::Transmit& transmit) const {
     const Raw to = to_raw(transmit.to);
-    if (::sendto(fd_, transmit.octets.data(), transmit.octets.size(), 0, &to.any, to.size()) < 0) {
+    if (::sendto(fd_.get(), transmit.octets.data(), transmit.octets.size(), 0, &to.any, to.size()) <
+        0) {
       give_up(transmit.to.text() + ": " + std::strerror(errno));
     }
   }
   /// Waits for at most `most`; nothing if nothing came.
   [[nodiscard]] std::optional<std::pair<SocketAddress, Bytes>> receive(milliseconds most) const {
-    pollfd waiting{fd_, POLLIN, 0};
+    pollfd waiting{fd_.get(), POLLIN, 0};
     if (::poll(&waiting, 1, static_cast<int>(most.count())) <= 0) return std::nullopt;
     std::array<std::uint8_t, 2048> octets{};
     Raw from{};
     socklen_t size = sizeof from;
-    const auto got = ::recvfrom(fd_, octets.data(), octets.size(), 0, &from.any, &size);
+    const auto got = ::recvfrom(fd_.get(), octets.data(), octets.size(), 0, &from.any, &size);
     if (got < 0) return std::nullopt;
     return std::pair{from_raw(from),
                      to_bytes(ByteView(octets).first(static_cast<std::size_t>(got)))};
@@ -127,7 +125,7 @@ class Socket {
     return address;
   }
 
-  int fd_;
+  Fd fd_;
 };
 
 Face face_of(const Settings& settings) {

@@ -2,32 +2,18 @@
 // order that is taken is seen in tests/kernel/lab/commands.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <thread>
+
+#include "agent/base/fd.h"
 #include "tests/unit/ctl/program.h"
 
 namespace gkmpd::ctl {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr const char* kPolicy = R"(kind = "gkmp-group-token-1"
-version = 1
-group = "demo"
-not_before = 2026-01-01T00:00:00Z
-not_after = 2099-01-01T00:00:00Z
-controllers = ["a"]
-actions = ["create"]
-level = 2
-categories = ["blue"]
-rekey_interval_s = 3600
-senders = ["a"]
-[ipsec]
-address = "239.1.1.1"
-spi_prefix = 10
-[control]
-address = "239.1.1.2"
-port = 8480
-)";
 
 class NetworkCreateTest : public testing::Test {
  protected:
@@ -76,6 +62,31 @@ TEST_F(NetworkCreateTest, SaysThatNobodyAnswers) {
   const Outcome json = create("127.0.0.1:9", "--wait 1 --json");
   EXPECT_EQ(json.code, 3);
   EXPECT_THAT(json.output, HasSubstr("\"error\": \"ctl.agent-unreachable\""));
+}
+
+TEST_F(NetworkCreateTest, SaysWhatItDropped) {
+  const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof own;
+  ASSERT_EQ(::bind(fd.get(), reinterpret_cast<sockaddr*>(&own), size), 0);
+  ASSERT_EQ(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&own), &size), 0);
+  std::thread babbler([&fd] {
+    char octets[2048];
+    sockaddr_in from{};
+    socklen_t from_size = sizeof from;
+    if (::recvfrom(fd.get(), octets, sizeof octets, 0, reinterpret_cast<sockaddr*>(&from),
+                   &from_size) < 0) {
+      return;
+    }
+    ::sendto(fd.get(), "?", 1, 0, reinterpret_cast<sockaddr*>(&from), from_size);
+  });
+  const Outcome outcome = create("127.0.0.1:" + std::to_string(ntohs(own.sin_port)), "--wait 2");
+  ::shutdown(fd.get(), SHUT_RDWR);
+  babbler.join();
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.output, HasSubstr("within 2 s; dropped: wire.truncated 1"));
 }
 
 TEST_F(NetworkCreateTest, RefusesBeforeItAsks) {

@@ -193,9 +193,10 @@ TEST_F(PkiTest, ADamagedRecordStopsEverything) {
   succeeds(place_.issue("a", ""));
   const std::string record = place_.read("ca/record.jsonl");
   place_.write("ca/record.jsonl", record + "{\"event\":\"rev");
-  refused(place_.gkmpctl("pki crl --dir ca"), "record.jsonl, line 3");
+  refused(place_.gkmpctl("pki crl --dir ca"), "pki.bad-record: ca/record.jsonl, line 3");
   place_.write("ca/record.jsonl", "{}\n" + record);
-  refused(place_.gkmpctl("pki revoke --dir ca --cert a.pem"), "line 1");
+  refused(place_.gkmpctl("pki revoke --dir ca --cert a.pem"),
+          "pki.bad-record: ca/record.jsonl, line 1");
 }
 
 TEST_F(PkiTest, BadOrdersAreRefusedWithTheReason) {

@@ -44,6 +44,26 @@ class Workplace {
   std::filesystem::path directory_;
 };
 
+/// Of a group "demo" of hosts a and b, both senders, controlled by a.
+inline constexpr const char* kPolicy = R"(kind = "gkmp-group-token-1"
+version = 1
+group = "demo"
+not_before = 2026-01-01T00:00:00Z
+not_after = 2099-01-01T00:00:00Z
+controllers = ["a"]
+actions = ["create"]
+level = 2
+categories = ["blue"]
+rekey_interval_s = 3600
+senders = ["a", "b"]
+[ipsec]
+address = "239.1.1.1"
+spi_prefix = 10
+[control]
+address = "239.1.1.2"
+port = 8480
+)";
+
 /// What stands behind "label: " in a text, up to the end of the line.
 [[nodiscard]] std::string field(const std::string& text, const std::string& label);
 

@@ -11,25 +11,6 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr const char* kPolicy = R"(kind = "gkmp-group-token-1"
-version = 1
-group = "demo"
-not_before = 2026-01-01T00:00:00Z
-not_after = 2099-01-01T00:00:00Z
-controllers = ["a"]
-actions = ["create"]
-level = 2
-categories = ["blue"]
-rekey_interval_s = 3600
-senders = ["a", "b"]
-[ipsec]
-address = "239.1.1.1"
-spi_prefix = 10
-[control]
-address = "239.1.1.2"
-port = 8480
-)";
-
 constexpr const char* kMembers = R"(kind = "gkmp-member-list-1"
 group = "demo"
 [[member]]

@@ -213,5 +213,20 @@ TEST_F(ControlServerTest, AClientThatDoesNotReadIsDropped) {
   EXPECT_FALSE(server_->has_watchers());
 }
 
+TEST_F(ControlServerTest, AClientThatAsksNothingIsDroppedAndAWatcherStays) {
+  server_.reset();
+  server_ = *ControlServer::open(
+      path_, loop_, counters_, [](const Request&) { return std::string("{}\n"); },
+      [](const WatchRequest& watch) { return encode_reply("watching", watch.group); },
+      milliseconds(200));
+  auto watcher = connect();
+  with([&] {
+    ASSERT_TRUE(watcher.ask(WatchRequest{}));
+    EXPECT_EQ(read_to_end(connect_raw()), "");
+  });
+  EXPECT_EQ(counters_.counts().at("control.request-timeout"), 1U);
+  EXPECT_TRUE(server_->has_watchers());
+}
+
 }  // namespace
 }  // namespace gkmpd::daemon

@@ -27,7 +27,7 @@ TEST(Batch, BuildsTheOctetsOfAMessage) {
   Batch batch;
   batch.begin(kType, NLM_F_CREATE, kHeader);
   batch.put(7, Bytes{0xaa, 0xbb, 0xcc, 0xdd, 0xee});
-  batch.put_u32(8, 0x01020304);
+  batch.put(8, object_bytes(std::uint32_t{0x01020304}));
   ASSERT_EQ(batch.end(), 0U);
   batch.seal(5, 99);
   EXPECT_EQ(to_hex(batch.bytes()),
@@ -80,7 +80,7 @@ TEST(Batch, AMessageThatDoesNotFitIsDroppedWhole) {
 
   batch.begin(kType, 0, kHeader);
   batch.put(1, Bytes(64, 0x55));
-  batch.put_u32(2, 1);
+  batch.put(2, Bytes(4));
   const auto over = batch.end();
   ASSERT_FALSE(over);
   EXPECT_EQ(over.error().kind, kBatchFull);
@@ -106,7 +106,7 @@ TEST(Batch, AnAttributeTooLongForItsLengthFieldIsRefused) {
 
 TEST(Batch, EndWithoutBeginIsRefused) {
   Batch batch;
-  batch.put_u32(1, 1);
+  batch.put(1, Bytes(4));
   EXPECT_FALSE(batch.end());
   EXPECT_TRUE(batch.bytes().empty());
 }

@@ -142,6 +142,12 @@ INSTANTIATE_TEST_SUITE_P(
                                    "", crypto::kChainUntrusted}),
     [](const auto& param) { return param.param.name; });
 
+TEST_F(NetworkCommand, MayComeFromAHostWithANewerRevocationList) {
+  net_.pki.revoke(net_.pki.host("former").certificate);
+  EXPECT_EQ(answer_to_good_order(100), "Report");
+  EXPECT_EQ(a().count(protocol::kPeerCrlNewer), 1U);
+}
+
 TEST_F(NetworkCommand, WantsATokenThatThisHostMayActOn) {
   PolicyOptions options;
   options.controllers = {"b"};
@@ -189,7 +195,7 @@ INSTANTIATE_TEST_SUITE_P(
         OrderRefusal{"Expired", [](CommandText& text) { text.not_after = kNow - seconds(301); },
                      protocol::kCommandExpired},
         OrderRefusal{"TooLong", [](CommandText& text) { text.not_after = kNow + seconds(3902); },
-                     protocol::kCommandTooEarly},
+                     protocol::kCommandValidTooLong},
         OrderRefusal{"NoCounter", [](CommandText& text) { text.counter = 0; },
                      identity::kCommandField}),
     [](const auto& param) { return param.param.name; });

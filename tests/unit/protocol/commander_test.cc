@@ -132,6 +132,7 @@ TEST_F(CommanderTest, SeesTheGroupAsItsControllerDoes) {
   ASSERT_EQ(seen.members.size(), 2U);
   for (const protocol::MemberView& member : seen.members) {
     EXPECT_EQ(member.state, MemberState::kKeyed) << member.name;
+    EXPECT_EQ(member.address, net_.node(member.name).address.ip) << "as the list has it";
   }
 }
 

@@ -97,8 +97,9 @@ std::string RawCommander::create() {
   return ask({opened_->create_1}, nullptr);
 }
 
-std::string RawCommander::negotiate() {
+std::string RawCommander::negotiate(const std::function<void(protocol::Agreed&)>& change) {
   agreed_ = agree(channel_, *opened_, *reply_).value();
+  if (change) change(*agreed_);
   auto sealed = seal_negotiate_1(context_, channel_, *agreed_, group_.token).value();
   negotiate_1_ = sealed.transcript;
   const std::string answer = ask(std::move(sealed.datagrams), &agreed_->stage.up);
@@ -108,12 +109,21 @@ std::string RawCommander::negotiate() {
   return answer;
 }
 
-std::string RawCommander::command(const Bytes& order, const std::string& member_list) {
+std::vector<Bytes> RawCommander::seal_command(const Bytes& order, const std::string& member_list) {
   const wire::Command message{order, to_bytes(as_bytes(member_list))};
-  return ask(Channel::seal(channel_.next_header(MessageType::kCommand), wire::encode_body(message),
-                           keys_->skek.down)
-                 .datagrams,
-             &keys_->skek.up);
+  return Channel::seal(channel_.next_header(MessageType::kCommand), wire::encode_body(message),
+                       keys_->skek.down)
+      .datagrams;
+}
+
+std::string RawCommander::command(const Bytes& order, const std::string& member_list) {
+  return ask(seal_command(order, member_list), &keys_->skek.up);
+}
+
+void RawCommander::begin_command(const Bytes& order, const std::string& member_list) {
+  auto datagrams = seal_command(order, member_list);
+  datagrams.pop_back();
+  for (const Bytes& datagram : datagrams) repeat(datagram, address_);
 }
 
 std::string RawCommander::status(std::uint16_t first) {

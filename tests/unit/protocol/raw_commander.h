@@ -31,9 +31,12 @@ class RawCommander {
   // Each sends one message to the controller "a" and gives the name of the message that came back;
   // a refusal's own name for a refusal; "" for silence.
   std::string create();
-  std::string negotiate();
+  std::string negotiate(const std::function<void(protocol::Agreed&)>& change = {});
   std::string command(const Bytes& order, const std::string& member_list);
   std::string status(std::uint16_t first = 0);
+
+  /// All fragments of a command but the last.
+  void begin_command(const Bytes& order, const std::string& member_list);
 
   /// `create` and `negotiate`: true if both were answered.
   [[nodiscard]] bool open() {
@@ -49,6 +52,7 @@ class RawCommander {
 
  private:
   std::string ask(std::vector<Bytes> datagrams, const Secret* opens_with);
+  [[nodiscard]] std::vector<Bytes> seal_command(const Bytes& order, const std::string& member_list);
   [[nodiscard]] std::string name_of(const protocol::Incoming& in);
 
   TestNet& net_;

@@ -78,10 +78,25 @@ TEST(ControllerReview, RefusesARevokedMemberAndTellsIt) {
   EXPECT_FALSE(net.node("b").endpoint->held_keys(group.id));
   EXPECT_GE(net.node("a").count(identity::kRevoked), 1U);
   EXPECT_TRUE(net.node("b").reported("refused-by-controller"));
+  EXPECT_GE(net.node("b").count(protocol::kPeerCrlNewer), 1U);
   const auto members = net.node("a").endpoint->group("demo")->members;
   EXPECT_NE(members.at(0).why.find("identity.revoked"), std::string::npos);
   // c refuses too, for another reason: it lacks the list that the controller goes by.
   EXPECT_NE(members.at(1).why.find("protocol.crl-older-than-required"), std::string::npos);
+}
+
+TEST(ControllerReview, SaysThatAMemberHoldsANewerRevocationList) {
+  TestNet net;
+  net.add_controller("a");
+  net.add("b");
+  net.pki.revoke(net.pki.host("former").certificate);
+  net.restart(net.node("b"));
+  const TestGroup group = net.group();
+  ASSERT_TRUE(net.create("a", group));
+  EXPECT_TRUE(net.node("b").endpoint->held_keys(group.id)) << "that is no reason to refuse it";
+  EXPECT_EQ(net.node("a").count(protocol::kPeerCrlNewer), 1U);
+  EXPECT_TRUE(net.node("a").reported("crl-outdated"));
+  EXPECT_EQ(net.node("b").count(protocol::kPeerCrlNewer), 0U);
 }
 
 TEST(ControllerReview, RefusesAnotherHostUnderTheAddressOfAMember) {
@@ -255,6 +270,23 @@ TEST(Command, WantsMembersAndTheirAddresses) {
   const auto lost = net.create("a", net.pki.group({{"a", std::nullopt}, {"b", std::nullopt}}));
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().kind, protocol::kNoAddress);
+}
+
+TEST(Endpoint, WantsTheKeyOfItsOwnCertificate) {
+  TestPki pki;
+  const TestHost host = pki.host("a");
+  crypto::SeededRandom random(1);
+  const auto made = protocol::Endpoint::make({.trust = pki.trust(),
+                                              .limits = {},
+                                              .certificate = host.certificate,
+                                              .intermediates = {},
+                                              .key = pki.host("a").key,
+                                              .addresses = {*IpAddress::parse("10.9.0.1")},
+                                              .port = 8480,
+                                              .hosts = {}},
+                                             {}, random, {MonoTime{}, kNow}, {});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().kind, protocol::kKeyDiffers);
 }
 
 TEST(Strangers, MeetSilence) {

@@ -125,6 +125,7 @@ inline constexpr EspSuite kAllSuites[] = {EspSuite::kAesGcm128, EspSuite::kAesGc
   copy.replay_window = spec.replay_window;
   copy.own_source = spec.own_source;
   copy.active_generation = spec.active_generation;
+  copy.earlier = spec.earlier;
   copy.senders.clear();
   for (const SenderSa& sa : spec.senders) copy.senders.push_back(sa.clone());
   return copy;
