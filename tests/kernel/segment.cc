@@ -235,9 +235,12 @@ Listener::Listener(const Segment& segment, const std::string& host, const std::s
   set_option(socket_, SOL_SOCKET, SO_RCVTIMEO, timeval{.tv_sec = kPatienceSeconds, .tv_usec = 0});
 }
 
-std::optional<std::string> Listener::next() const {
+std::optional<std::string> Listener::next() const { return receive(0); }
+std::optional<std::string> Listener::try_next() const { return receive(MSG_DONTWAIT); }
+
+std::optional<std::string> Listener::receive(int flags) const {
   char buffer[2048];
-  const ssize_t size = recv(socket_.get(), buffer, sizeof buffer, 0);
+  const ssize_t size = recv(socket_.get(), buffer, sizeof buffer, flags);
   if (size < 0) return std::nullopt;
   return std::string(buffer, static_cast<std::size_t>(size));
 }
@@ -258,15 +261,19 @@ Sniffer::Sniffer(const Segment& segment, const std::string& host) {
   set_option(socket_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, all);
 }
 
-std::vector<int> Sniffer::protocols(const std::string& source, const std::string& group) {
+const std::vector<std::string>& Sniffer::packets() {
   char buffer[2048];
   for (;;) {
     const ssize_t size = recv(socket_.get(), buffer, sizeof buffer, 0);
     if (size < 0) break;
     packets_.emplace_back(buffer, static_cast<std::size_t>(size));
   }
+  return packets_;
+}
+
+std::vector<int> Sniffer::protocols(const std::string& source, const std::string& group) {
   std::vector<int> found;
-  for (const std::string& packet : packets_)
+  for (const std::string& packet : packets())
     if (const auto protocol = protocol_between(packet, source, group)) found.push_back(*protocol);
   return found;
 }

@@ -78,8 +78,11 @@ class Listener {
            unsigned short port, const std::optional<std::string>& source = std::nullopt);
   /// The next datagram; nothing if none comes for a long time.
   [[nodiscard]] std::optional<std::string> next() const;
+  /// The next datagram that has arrived already.
+  [[nodiscard]] std::optional<std::string> try_next() const;
 
  private:
+  [[nodiscard]] std::optional<std::string> receive(int flags) const;
   Fd socket_;
 };
 
@@ -90,6 +93,8 @@ class Sniffer {
   /// The IP protocol numbers (IPv6: next headers) of the frames from `source` to `group` that have
   /// arrived so far.
   [[nodiscard]] std::vector<int> protocols(const std::string& source, const std::string& group);
+  /// All IP packets that have arrived so far.
+  [[nodiscard]] const std::vector<std::string>& packets();
 
  private:
   Fd socket_;
