@@ -167,8 +167,8 @@ Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
   const auto mode = mode_from_kernel(info->mode);
   sa.mode = mode.value_or(IpsecMode::kTransport);
   sa.regular = !attributes.unexpected && suite && mode && binds_source(info->sel, sa) &&
-               has_our_form_of_window(*info, attributes) &&
-               (info->flags & ~XFRM_STATE_ESN) == 0 && endless(info->lft);
+               has_our_form_of_window(*info, attributes) && (info->flags & ~XFRM_STATE_ESN) == 0 &&
+               endless(info->lft);
   return sa;
 }
 
