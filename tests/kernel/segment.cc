@@ -235,12 +235,9 @@ Listener::Listener(const Segment& segment, const std::string& host, const std::s
   set_option(socket_, SOL_SOCKET, SO_RCVTIMEO, timeval{.tv_sec = kPatienceSeconds, .tv_usec = 0});
 }
 
-std::optional<std::string> Listener::next() const { return receive(0); }
-std::optional<std::string> Listener::try_next() const { return receive(MSG_DONTWAIT); }
-
-std::optional<std::string> Listener::receive(int flags) const {
+std::optional<std::string> Listener::next() const {
   char buffer[2048];
-  const ssize_t size = recv(socket_.get(), buffer, sizeof buffer, flags);
+  const ssize_t size = recv(socket_.get(), buffer, sizeof buffer, 0);
   if (size < 0) return std::nullopt;
   return std::string(buffer, static_cast<std::size_t>(size));
 }

@@ -78,11 +78,8 @@ class Listener {
            unsigned short port, const std::optional<std::string>& source = std::nullopt);
   /// The next datagram; nothing if none comes for a long time.
   [[nodiscard]] std::optional<std::string> next() const;
-  /// The next datagram that has arrived already.
-  [[nodiscard]] std::optional<std::string> try_next() const;
 
  private:
-  [[nodiscard]] std::optional<std::string> receive(int flags) const;
   Fd socket_;
 };
 
