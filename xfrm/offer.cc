@@ -68,6 +68,8 @@ constexpr Piece kEsp4{"esp4", "CONFIG_INET_ESP"};
 constexpr Piece kEsp6{"esp6", "CONFIG_INET6_ESP"};
 constexpr Piece kSeqIv{"seqiv", "CONFIG_CRYPTO_SEQIV"};
 constexpr Piece kEchainIv{"echainiv", "CONFIG_CRYPTO_ECHAINIV"};
+/// Both draw their salt from the kernel's default generator, which is a module too.
+constexpr Piece kDrbg{"drbg", "CONFIG_CRYPTO_DRBG_MENU"};
 constexpr Piece kAuthenc{"authenc", "CONFIG_CRYPTO_AUTHENC"};
 constexpr Piece kAuthencEsn{"authencesn", "CONFIG_CRYPTO_AUTHENC"};
 constexpr Piece kHmac{"hmac", "CONFIG_CRYPTO_HMAC"};
@@ -110,10 +112,10 @@ Pieces mac_pieces(EspSuite suite) {
 
 /// What puts the algorithms together, and makes the IVs.
 Pieces frame_pieces(const Probe& probe) {
-  if (algorithms_of(probe.suite).is_aead()) return {kSeqIv};
+  if (algorithms_of(probe.suite).is_aead()) return {kSeqIv, kDrbg};
   const Piece authenc = probe.esn ? kAuthencEsn : kAuthenc;
   const bool has_iv = algorithms_of(probe.suite).cipher_key != 0;
-  return has_iv ? Pieces{authenc, kEchainIv} : Pieces{authenc};
+  return has_iv ? Pieces{authenc, kEchainIv, kDrbg} : Pieces{authenc};
 }
 
 Pieces all_pieces(const Probe& probe) {

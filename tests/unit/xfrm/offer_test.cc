@@ -191,10 +191,13 @@ TEST(Remedy, NamesThePieceThatTheKernelMisses) {
             ": modprobe -a crypto_null hmac sha256 authenc (CONFIG_CRYPTO_NULL CONFIG_CRYPTO_HMAC "
             "CONFIG_CRYPTO_SHA256 CONFIG_CRYPTO_AUTHENC)"},
            {cbc_esn, ENOENT, "",
-            ": modprobe -a cbc hmac sha512 authencesn echainiv (CONFIG_CRYPTO_CBC "
+            ": modprobe -a cbc hmac sha512 authencesn echainiv drbg (CONFIG_CRYPTO_CBC "
             "CONFIG_CRYPTO_HMAC "
-            "CONFIG_CRYPTO_SHA512 CONFIG_CRYPTO_AUTHENC CONFIG_CRYPTO_ECHAINIV)"},
-           {gmac, ENOSYS, "", ": modprobe -a gcm seqiv (CONFIG_CRYPTO_GCM CONFIG_CRYPTO_SEQIV)"},
+            "CONFIG_CRYPTO_SHA512 CONFIG_CRYPTO_AUTHENC CONFIG_CRYPTO_ECHAINIV "
+            "CONFIG_CRYPTO_DRBG_MENU)"},
+           {gmac, ENOSYS, "",
+            ": modprobe -a gcm seqiv drbg (CONFIG_CRYPTO_GCM CONFIG_CRYPTO_SEQIV "
+            "CONFIG_CRYPTO_DRBG_MENU)"},
            {gmac, EPROTONOSUPPORT, "", ": modprobe -a esp6 (CONFIG_INET6_ESP)"},
            {gmac, EAFNOSUPPORT, "IPv6 support disabled", "the kernel has no IPv6 (CONFIG_IPV6)"}})
     EXPECT_THAT(remedy_of(tried.probe, tried.error, tried.words),
