@@ -14,7 +14,7 @@ namespace gkmpd::netlink {
 inline constexpr std::size_t kMaxBatch = 128;
 
 /// Octets of one send; room for kMaxBatch of the largest requests that we make.
-inline constexpr std::size_t kMaxBatchOctets = 128 * 1024;
+inline constexpr std::size_t kMaxBatchOctets = 192 * 1024;
 
 /// The octets of a plain struct, as the kernel wants its fixed headers and attributes.
 template <typename T>

@@ -65,17 +65,25 @@ xfrm_usersa_info sa_info(const SaState& sa) {
   info.reqid = sa.reqid;
   info.family = kernel_family(sa.destination);
   info.mode = kernel_mode(sa.mode);
+  if (sa.esn) info.flags = XFRM_STATE_ESN;
   // The window is in XFRMA_REPLAY_ESN_VAL; the kernel refuses both.
   info.replay_window = 0;
   return info;
 }
 
-/// Without the ESN flag this is just a window of any size; the kernel adds the bitmap itself.
-xfrm_replay_state_esn replay_state(std::uint32_t window) {
+/// Without the ESN flag this is just a window of any size. The kernel adds an empty bitmap by
+/// itself; a window that starts from a sequence number gets a full one, so that nothing of what its
+/// earlier instance may have received passes again.
+void put_replay_state(netlink::Batch& batch, const SaState& sa) {
   xfrm_replay_state_esn state{};
-  state.replay_window = window;
-  state.bmp_len = (window + 31) / 32;
-  return state;
+  state.replay_window = sa.replay_window;
+  state.bmp_len = (sa.replay_window + 31) / 32;
+  state.seq = static_cast<std::uint32_t>(sa.last_received);
+  state.seq_hi = static_cast<std::uint32_t>(sa.last_received >> 32);
+  Bytes attribute = to_bytes(object_bytes(state));
+  if (sa.last_received != 0)
+    attribute.resize(attribute.size() + state.bmp_len * sizeof(std::uint32_t), 0xff);
+  batch.put(XFRMA_REPLAY_ESN_VAL, attribute);
 }
 
 /// The template of in and protect policies: ESP in the group's mode. The in policy takes any reqid
@@ -123,8 +131,7 @@ struct Encoder {
     batch.begin(XFRM_MSG_NEWSA, 0, object_bytes(sa_info(sa)));
     put_suite(batch, sa.suite, sa.key);
     // Without it the kernel keeps its old form of window, which info says is 0.
-    if (sa.replay_window != 0)
-      batch.put(XFRMA_REPLAY_ESN_VAL, object_bytes(replay_state(sa.replay_window)));
+    if (sa.replay_window != 0) put_replay_state(batch, sa);
     return batch.end();
   }
 

@@ -32,6 +32,7 @@ bool endless(const xfrm_lifetime_cfg& limits) {
 struct SaAttributes {
   SuiteReader suite;
   std::optional<std::uint32_t> window;  // of XFRMA_REPLAY_ESN_VAL
+  std::uint64_t last_received = 0;      // of the same
   /// The kernel finds an SA with a mark or an interface id by these too: it is none of ours.
   bool other_identity = false;
   bool unexpected = false;  // something that we never install
@@ -44,10 +45,12 @@ void SaAttributes::take(std::uint16_t type, ByteView payload) {
   if (auto read = suite.take(type, payload); !read) broken = read.error();
   switch (type) {
     case XFRMA_REPLAY_ESN_VAL:
-      if (xfrm_replay_state_esn state{}; netlink::read_into(state, payload))
+      if (xfrm_replay_state_esn state{}; netlink::read_into(state, payload)) {
         window = state.replay_window;
-      else
+        last_received = std::uint64_t{state.seq_hi} << 32 | state.seq;
+      } else {
         broken = Error{kBadMessage, "replay state cut short"};
+      }
       break;
     case XFRMA_MARK:
     case XFRMA_IF_ID:
@@ -153,6 +156,8 @@ Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
   sa.destination = *destination;
   sa.reqid = info->reqid;
   sa.replay_window = attributes.window.value_or(0);
+  sa.esn = (info->flags & XFRM_STATE_ESN) != 0;
+  sa.last_received = attributes.last_received;
   auto suite = attributes.suite.result();
   if (suite) {
     sa.suite = suite->suite;
@@ -162,7 +167,8 @@ Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
   const auto mode = mode_from_kernel(info->mode);
   sa.mode = mode.value_or(IpsecMode::kTransport);
   sa.regular = !attributes.unexpected && suite && mode && binds_source(info->sel, sa) &&
-               has_our_form_of_window(*info, attributes) && info->flags == 0 && endless(info->lft);
+               has_our_form_of_window(*info, attributes) && (info->flags & ~XFRM_STATE_ESN) == 0 &&
+               endless(info->lft);
   return sa;
 }
 

@@ -3,6 +3,7 @@
 #include <linux/xfrm.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string_view>
 
@@ -12,23 +13,50 @@
 namespace gkmpd::xfrm {
 namespace {
 
-constexpr char kAeadName[] = "rfc4106(gcm(aes))";
-constexpr std::uint32_t kAeadIcvBits = 128;
-constexpr char kCipherName[] = "cbc(aes)";
-constexpr std::size_t kCipherKeySize = 16;
-constexpr char kMacName[] = "hmac(sha256)";
-constexpr std::size_t kMacKeySize = 32;
-// RFC 4868. Only XFRMA_ALG_AUTH_TRUNC says so: XFRMA_ALG_AUTH would mean the 96 bits of older days.
-constexpr std::uint32_t kMacBits = 128;
-static_assert(kCipherKeySize + kMacKeySize == key_material_size(EspSuite::kAesCbc128HmacSha256));
+constexpr std::string_view kGcm = "rfc4106(gcm(aes))";
+constexpr std::string_view kGmac = "rfc4543(gcm(aes))";
+constexpr std::string_view kChaCha = "rfc7539esp(chacha20,poly1305)";
+constexpr std::string_view kCbc = "cbc(aes)";
+constexpr std::string_view kNull = "ecb(cipher_null)";
+constexpr std::string_view kSha256 = "hmac(sha256)";
+constexpr std::string_view kSha384 = "hmac(sha384)";
+constexpr std::string_view kSha512 = "hmac(sha512)";
+
+/// A MAC's key is as long as its hash, and it is cut to half of that (RFC 4868). Only
+/// XFRMA_ALG_AUTH_TRUNC says so: XFRMA_ALG_AUTH would mean the 96 bits of older days.
+constexpr std::array<SuiteAlgorithms, kEspSuites.size()> kTable{{
+    {EspSuite::kAesGcm128, kGcm, 16 + 4, {}, 0, 128},
+    {EspSuite::kAesGcm256, kGcm, 32 + 4, {}, 0, 128},
+    {EspSuite::kAesCbc128HmacSha256, kCbc, 16, kSha256, 32, 128},
+    {EspSuite::kAesGcm192, kGcm, 24 + 4, {}, 0, 128},
+    {EspSuite::kChaCha20Poly1305, kChaCha, 32 + 4, {}, 0, 128},
+    {EspSuite::kAesCbc256HmacSha384, kCbc, 32, kSha384, 48, 192},
+    {EspSuite::kAesCbc256HmacSha512, kCbc, 32, kSha512, 64, 256},
+    {EspSuite::kAesGmac128, kGmac, 16 + 4, {}, 0, 128},
+    {EspSuite::kAesGmac256, kGmac, 32 + 4, {}, 0, 128},
+    {EspSuite::kNullHmacSha256, kNull, 0, kSha256, 32, 128},
+    {EspSuite::kNullHmacSha384, kNull, 0, kSha384, 48, 192},
+    {EspSuite::kNullHmacSha512, kNull, 0, kSha512, 64, 256},
+}};
+
+/// Row i is suite i + 1, and its keys make up the suite's key material.
+constexpr bool table_is_sound() {
+  for (std::size_t i = 0; i < kTable.size(); ++i) {
+    const SuiteAlgorithms& row = kTable[i];
+    if (row.suite != kEspSuites[i] || static_cast<std::size_t>(row.suite) != i + 1 ||
+        row.cipher_key + row.mac_key != key_material_size(row.suite))
+      return false;
+  }
+  return true;
+}
+static_assert(table_is_sound());
 
 /// Name, key length and key: what all algorithm attributes have. The rest of `head` is the
 /// caller's.
-template <typename Head, std::size_t kNameSize>
-void put_algorithm(netlink::Batch& batch, std::uint16_t type, Head& head,
-                   const char (&name)[kNameSize], ByteView key) {
-  static_assert(kNameSize <= sizeof head.alg_name);
-  std::memcpy(head.alg_name, name, kNameSize);
+template <typename Head>
+void put_algorithm(netlink::Batch& batch, std::uint16_t type, Head& head, std::string_view name,
+                   ByteView key) {
+  name.copy(head.alg_name, sizeof head.alg_name - 1);
   head.alg_key_len = static_cast<unsigned>(key.size() * 8);
   Secret attribute(sizeof head + key.size());
   const std::span<std::uint8_t> room = attribute.expose_for_writing();
@@ -37,37 +65,30 @@ void put_algorithm(netlink::Batch& batch, std::uint16_t type, Head& head,
   batch.put(type, attribute.expose());
 }
 
-void put_aead(netlink::Batch& batch, ByteView key) {
-  xfrm_algo_aead head{};
-  head.alg_icv_len = kAeadIcvBits;
-  put_algorithm(batch, XFRMA_ALG_AEAD, head, kAeadName, key);
-}
-
-void put_cipher_and_mac(netlink::Batch& batch, ByteView key) {
-  const std::size_t cipher_size = std::min(key.size(), kCipherKeySize);
-  xfrm_algo cipher{};
-  put_algorithm(batch, XFRMA_ALG_CRYPT, cipher, kCipherName, key.first(cipher_size));
-  xfrm_algo_auth mac{};
-  mac.alg_trunc_len = kMacBits;
-  put_algorithm(batch, XFRMA_ALG_AUTH_TRUNC, mac, kMacName, key.subspan(cipher_size));
-}
-
 std::uint32_t icv_bits_of(const xfrm_algo_aead& head) { return head.alg_icv_len; }
 std::uint32_t icv_bits_of(const xfrm_algo_auth& head) { return head.alg_trunc_len; }
 std::uint32_t icv_bits_of(const xfrm_algo&) { return 0; }
 
 }  // namespace
 
+const SuiteAlgorithms& algorithms_of(EspSuite suite) {
+  return kTable[static_cast<std::size_t>(suite) - 1];
+}
+
 void put_suite(netlink::Batch& batch, EspSuite suite, const Secret& key) {
-  switch (suite) {
-    case EspSuite::kAesGcm128:
-    case EspSuite::kAesGcm256:
-      put_aead(batch, key.expose());
-      break;
-    case EspSuite::kAesCbc128HmacSha256:
-      put_cipher_and_mac(batch, key.expose());
-      break;
+  const SuiteAlgorithms& row = algorithms_of(suite);
+  const ByteView octets = key.expose();
+  if (row.is_aead()) {
+    xfrm_algo_aead head{};
+    head.alg_icv_len = row.icv_bits;
+    return put_algorithm(batch, XFRMA_ALG_AEAD, head, row.cipher, octets);
   }
+  const std::size_t cipher_size = std::min(octets.size(), row.cipher_key);
+  xfrm_algo cipher{};
+  put_algorithm(batch, XFRMA_ALG_CRYPT, cipher, row.cipher, octets.first(cipher_size));
+  xfrm_algo_auth mac{};
+  mac.alg_trunc_len = row.icv_bits;
+  put_algorithm(batch, XFRMA_ALG_AUTH_TRUNC, mac, row.mac, octets.subspan(cipher_size));
 }
 
 template <typename Head>
@@ -101,31 +122,28 @@ Result<void> SuiteReader::take(std::uint16_t type, ByteView payload) {
   }
 }
 
+bool SuiteReader::has_just(const SuiteAlgorithms& row) const {
+  if (row.is_aead())
+    return aead_ && !cipher_ && !mac_ && !mac_for_old_readers_ &&
+           aead_->is(row.cipher, row.cipher_key) && aead_->icv_bits == row.icv_bits;
+  const bool both = !aead_ && cipher_ && cipher_->is(row.cipher, row.cipher_key) && mac_ &&
+                    mac_->is(row.mac, row.mac_key) && mac_->icv_bits == row.icv_bits;
+  return both && (!mac_for_old_readers_ ||
+                  (mac_for_old_readers_->is(row.mac, row.mac_key) &&
+                   Secret::copy_of(mac_for_old_readers_->key).equals(Secret::copy_of(mac_->key))));
+}
+
 std::optional<SuiteAndKey> SuiteReader::result() const {
-  return aead_ ? aead_result() : cipher_and_mac_result();
-}
-
-std::optional<SuiteAndKey> SuiteReader::aead_result() const {
-  if (cipher_ || mac_ || mac_for_old_readers_ || aead_->icv_bits != kAeadIcvBits)
-    return std::nullopt;
-  for (const EspSuite suite : {EspSuite::kAesGcm128, EspSuite::kAesGcm256}) {
-    if (aead_->is(kAeadName, key_material_size(suite)))
-      return SuiteAndKey{suite, Secret::copy_of(aead_->key)};
+  const auto row = std::ranges::find_if(
+      kTable, [this](const SuiteAlgorithms& candidate) { return has_just(candidate); });
+  if (row == kTable.end()) return std::nullopt;
+  SuiteAndKey found{row->suite, Secret(key_material_size(row->suite))};
+  const auto room = found.key.expose_for_writing();
+  if (row->is_aead()) {
+    std::ranges::copy(aead_->key, room.begin());
+  } else {
+    std::ranges::copy(mac_->key, std::ranges::copy(cipher_->key, room.begin()).out);
   }
-  return std::nullopt;
-}
-
-std::optional<SuiteAndKey> SuiteReader::cipher_and_mac_result() const {
-  if (!cipher_ || !cipher_->is(kCipherName, kCipherKeySize) || !mac_ ||
-      !mac_->is(kMacName, kMacKeySize) || mac_->icv_bits != kMacBits)
-    return std::nullopt;
-  if (mac_for_old_readers_ &&
-      (!mac_for_old_readers_->is(kMacName, kMacKeySize) ||
-       !Secret::copy_of(mac_for_old_readers_->key).equals(Secret::copy_of(mac_->key))))
-    return std::nullopt;
-  SuiteAndKey found{EspSuite::kAesCbc128HmacSha256, Secret(kCipherKeySize + kMacKeySize)};
-  const auto rest = std::ranges::copy(cipher_->key, found.key.expose_for_writing().begin()).out;
-  std::ranges::copy(mac_->key, rest);
   return found;
 }
 

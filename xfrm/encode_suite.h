@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/base/error.h"
 #include "agent/base/secret.h"
@@ -11,6 +12,20 @@
 #include "xfrm/spec.h"
 
 namespace gkmpd::xfrm {
+
+/// A suite as the kernel knows it: one algorithm that does both, or a cipher and a MAC.
+struct SuiteAlgorithms {
+  EspSuite suite = EspSuite::kAesGcm128;
+  std::string_view cipher;     // of an AEAD, or what goes with `mac`
+  std::size_t cipher_key = 0;  // octets; of an AEAD with its salt
+  std::string_view mac;        // empty with an AEAD
+  std::size_t mac_key = 0;     // octets
+  std::uint32_t icv_bits = 0;
+
+  [[nodiscard]] constexpr bool is_aead() const { return mac.empty(); }
+};
+
+[[nodiscard]] const SuiteAlgorithms& algorithms_of(EspSuite suite);
 
 /// Adds the algorithms of a suite to the NEWSA that was begun. A key that is not of
 /// `key_material_size(suite)` octets is for the kernel to refuse.
@@ -39,14 +54,13 @@ class SuiteReader {
     std::uint32_t icv_bits = 0;  // 0 where the attribute has no such field
     ByteView key;                // all that follows the fixed part
 
-    [[nodiscard]] bool is(const char* wanted, std::size_t key_size) const {
+    [[nodiscard]] bool is(std::string_view wanted, std::size_t key_size) const {
       return name == wanted && key_bits == 8 * key_size && key.size() == key_size;
     }
   };
   template <typename Head>
   [[nodiscard]] static Result<Algorithm> read(ByteView payload);
-  [[nodiscard]] std::optional<SuiteAndKey> aead_result() const;
-  [[nodiscard]] std::optional<SuiteAndKey> cipher_and_mac_result() const;
+  [[nodiscard]] bool has_just(const SuiteAlgorithms& row) const;
 
   std::optional<Algorithm> aead_;
   std::optional<Algorithm> cipher_;

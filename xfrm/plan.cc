@@ -138,9 +138,20 @@ class Planner {
     for (const SaState& wanted : wanted_.sas) {
       if (wanted.outbound() != outbound) continue;
       const SaState* standing = find_sa_at(installed_, wanted);
-      if (standing == nullptr || !standing->same_as(wanted)) add(AddSa{wanted.clone()});
+      if (standing == nullptr || !standing->same_as(wanted))
+        add(AddSa{going_on_from(standing, wanted)});
     }
     end_stage();
+  }
+
+  /// What stood under the same key tells what must not be received again (profile S16).
+  [[nodiscard]] static SaState going_on_from(const SaState* standing, const SaState& wanted) {
+    SaState sa = wanted.clone();
+    const bool same_key = standing != nullptr && standing->suite == sa.suite &&
+                          standing->esn == sa.esn && standing->key.equals(sa.key);
+    if (same_key && !sa.outbound() && sa.replay_window != 0)
+      sa.last_received = std::max(sa.last_received, standing->last_received);
+    return sa;
   }
 
   void put_protection() {

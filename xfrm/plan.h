@@ -40,7 +40,9 @@ struct Stage {
 ///  - guard and in policy stand before the first SA and go after the last;
 ///  - a protect policy names a reqid only while its outbound SA stands;
 ///  - inbound SAs come before outbound ones, both before the switch of the protect policy, and what
-///    is not wanted any more goes after it.
+///    is not wanted any more goes after it;
+///  - an inbound SA that replaces another of its key starts from the sequence number that the other
+///    had received.
 /// Both are of one group (one slot). An empty `wanted` removes the group. Equal states give no
 /// operation. No stage is empty. With `Earlier::kKeep` what `wanted` lacks is left standing if it
 /// is an SA of a generation that `wanted` has no SA of, or the protect policy under such an SA.

@@ -2,6 +2,7 @@
 // and identity see. Owns the enums of suites and modes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,8 +13,30 @@
 
 namespace gkmpd::xfrm {
 
-/// ESP suites; the number is also what the wire and the key derivation use.
-enum class EspSuite : std::uint8_t { kAesGcm128 = 1, kAesGcm256 = 2, kAesCbc128HmacSha256 = 3 };
+/// ESP suites; the number is also what the wire and the key derivation use. GMAC and NULL leave the
+/// data readable and only keep it from being changed.
+enum class EspSuite : std::uint8_t {
+  kAesGcm128 = 1,
+  kAesGcm256 = 2,
+  kAesCbc128HmacSha256 = 3,
+  kAesGcm192 = 4,
+  kChaCha20Poly1305 = 5,
+  kAesCbc256HmacSha384 = 6,
+  kAesCbc256HmacSha512 = 7,
+  kAesGmac128 = 8,
+  kAesGmac256 = 9,
+  kNullHmacSha256 = 10,
+  kNullHmacSha384 = 11,
+  kNullHmacSha512 = 12,
+};
+
+/// All of them, by number.
+inline constexpr std::array kEspSuites{
+    EspSuite::kAesGcm128,           EspSuite::kAesGcm256,        EspSuite::kAesCbc128HmacSha256,
+    EspSuite::kAesGcm192,           EspSuite::kChaCha20Poly1305, EspSuite::kAesCbc256HmacSha384,
+    EspSuite::kAesCbc256HmacSha512, EspSuite::kAesGmac128,       EspSuite::kAesGmac256,
+    EspSuite::kNullHmacSha256,      EspSuite::kNullHmacSha384,   EspSuite::kNullHmacSha512,
+};
 
 /// Whether each sender has an SA of its own, or all senders share one.
 enum class SenderMode : std::uint8_t { kPerSender = 1, kShared = 2 };
@@ -22,16 +45,31 @@ enum class SenderMode : std::uint8_t { kPerSender = 1, kShared = 2 };
 /// ends at the group's members, and routers go by the group as ever.
 enum class IpsecMode : std::uint8_t { kTransport = 1, kTunnel = 2 };
 
-/// Octets of key material a suite takes: the cipher's key, then the salt (RFC 4106) or the MAC's
-/// key (RFC 4868).
+/// Octets of key material a suite takes: the cipher's key, then the salt (RFC 4106, RFC 4543, RFC
+/// 7634) or the MAC's key (RFC 4868).
 [[nodiscard]] constexpr std::size_t key_material_size(EspSuite suite) {
   switch (suite) {
     case EspSuite::kAesGcm128:
+    case EspSuite::kAesGmac128:
       return 16 + 4;
+    case EspSuite::kAesGcm192:
+      return 24 + 4;
     case EspSuite::kAesGcm256:
+    case EspSuite::kAesGmac256:
+    case EspSuite::kChaCha20Poly1305:
       return 32 + 4;
     case EspSuite::kAesCbc128HmacSha256:
       return 16 + 32;
+    case EspSuite::kAesCbc256HmacSha384:
+      return 32 + 48;
+    case EspSuite::kAesCbc256HmacSha512:
+      return 32 + 64;
+    case EspSuite::kNullHmacSha256:
+      return 32;
+    case EspSuite::kNullHmacSha384:
+      return 48;
+    case EspSuite::kNullHmacSha512:
+      return 64;
   }
   return 0;
 }
@@ -41,23 +79,50 @@ enum class IpsecMode : std::uint8_t { kTransport = 1, kTunnel = 2 };
 [[nodiscard]] constexpr bool is_counter_mode(EspSuite suite) {
   switch (suite) {
     case EspSuite::kAesGcm128:
+    case EspSuite::kAesGcm192:
     case EspSuite::kAesGcm256:
+    case EspSuite::kChaCha20Poly1305:
+    case EspSuite::kAesGmac128:
+    case EspSuite::kAesGmac256:
       return true;
     case EspSuite::kAesCbc128HmacSha256:
+    case EspSuite::kAesCbc256HmacSha384:
+    case EspSuite::kAesCbc256HmacSha512:
+    case EspSuite::kNullHmacSha256:
+    case EspSuite::kNullHmacSha384:
+    case EspSuite::kNullHmacSha512:
       return false;
   }
   return true;
 }
+
+/// Something that a group may ask for and a kernel has not got.
+struct KernelLack {
+  EspSuite suite = EspSuite::kAesGcm128;
+  IpFamily family = IpFamily::kV4;
+  /// Missing with extended sequence numbers only; what is missing without them is so with them too.
+  bool only_esn = false;
+  /// Which piece, and how to get it: "chacha20poly1305 is missing: run modprobe ...".
+  std::string remedy;
+
+  [[nodiscard]] bool concerns(EspSuite wanted, IpFamily group_family, bool esn) const {
+    return suite == wanted && family == group_family && (esn || !only_esn);
+  }
+  friend bool operator==(const KernelLack&, const KernelLack&) = default;
+};
 
 /// Replay windows the kernel takes (kernel-measured limit), in packets. A shared SA has none: 0.
 inline constexpr std::uint32_t kMinReplayWindow = 32;
 inline constexpr std::uint32_t kMaxReplayWindow = 4096;
 inline constexpr std::uint32_t kDefaultReplayWindow = 1024;
 
-/// A group's place in our reqid and policy index ranges: 0 to kMaxSlot, unique on this host, kept
+/// A group's place in our reqid and policy index ranges: 0 to kMaxGroupSlot, unique on this host, kept
 /// over restarts by the store.
 using GroupSlot = std::uint16_t;
 inline constexpr GroupSlot kMaxSlot = 0x0fff;
+/// No group's: of the SAs with which the kernel is asked what it offers (offer.h).
+inline constexpr GroupSlot kProbeSlot = kMaxSlot;
+inline constexpr GroupSlot kMaxGroupSlot = kProbeSlot - 1;
 
 /// Counts epochs of one group on this host, modulo 2048; a fresh one per epoch gives each epoch's
 /// SAs reqids that no policy names yet.
@@ -80,9 +145,13 @@ struct SenderSa {
   Secret key;  // key_material_size(suite) octets
   /// Seconds from installation until the kernel ends the SA (profile P27, S17); never 0.
   std::uint64_t hard_lifetime_s = 0;
+  /// Of an inbound SA that is put back: the highest sequence number that an earlier instance under
+  /// this key is known to have received. It and all below are refused from the start (profile S16):
+  /// too low a number lets some old packets in again, too high a one keeps new ones out. 0: none.
+  std::uint64_t last_received = 0;
 
   [[nodiscard]] SenderSa clone() const {
-    return {spi, source, outbound, generation, key.clone(), hard_lifetime_s};
+    return {spi, source, outbound, generation, key.clone(), hard_lifetime_s, last_received};
   }
 };
 
@@ -101,6 +170,8 @@ struct GroupSpec {
   SenderMode sender_mode = SenderMode::kPerSender;
   /// 0 in shared mode, where the senders' sequence numbers are not coordinated.
   std::uint32_t replay_window = kDefaultReplayWindow;
+  /// Sequence numbers of 64 bits (RFC 4303 2.2.1), for all SAs of the group; not in shared mode.
+  bool esn = false;
   /// In shared mode one for each generation.
   std::vector<SenderSa> senders;
   /// Address this host sends the group from; none if it is no sender.

@@ -9,6 +9,7 @@ namespace {
 
 // RFC 4303 2.1 reserves SPIs 1 to 255; 0 must not be on the wire.
 constexpr std::uint32_t kMinSpi = 256;
+constexpr std::uint64_t kMaxSequence = 0xffffffff;  // without ESN
 
 std::string hex32(std::uint32_t value) {
   char text[16];
@@ -35,6 +36,8 @@ Result<void> check_sender_mode(const GroupSpec& spec) {
       // The kernel takes the outer source from the SA.
       if (spec.mode == IpsecMode::kTunnel)
         return bad(spec, "a shared SA in tunnel mode: it has no sender's address to put outside");
+      // The kernel refuses them without a window: the upper half is guessed from it.
+      if (spec.esn) return bad(spec, "a shared SA with extended sequence numbers");
       break;
   }
   return {};
@@ -74,6 +77,12 @@ Result<void> check_sender(const GroupSpec& spec, const SenderSa& sender) {
     return bad(spec, name + "key material of " + std::to_string(sender.key.size()) + " octets");
   if (sender.hard_lifetime_s == 0) return bad(spec, name + "no lifetime left");
   if (sender.generation > kMaxGeneration) return bad(spec, name + "generation out of range");
+  if (sender.last_received != 0) {
+    if (sender.outbound || spec.replay_window == 0)
+      return bad(spec, name + "a sequence number received, where no window is to start from it");
+    if (!spec.esn && sender.last_received > kMaxSequence)
+      return bad(spec, name + "a sequence number of more than 32 bits");
+  }
   return {};
 }
 
@@ -141,6 +150,8 @@ SaState sa_of(const GroupSpec& spec, const SenderSa& sender) {
   sa.suite = spec.suite;
   sa.mode = spec.mode;
   sa.replay_window = spec.replay_window;
+  sa.esn = spec.esn;
+  sa.last_received = sender.last_received;
   sa.key = sender.key.clone();
   sa.hard_lifetime_s = sender.hard_lifetime_s;
   return sa;
@@ -169,6 +180,8 @@ SaState SaState::clone() const {
   copy.suite = suite;
   copy.mode = mode;
   copy.replay_window = replay_window;
+  copy.esn = esn;
+  copy.last_received = last_received;
   copy.key = key.clone();
   copy.hard_lifetime_s = hard_lifetime_s;
   copy.regular = regular;
@@ -177,8 +190,8 @@ SaState SaState::clone() const {
 
 bool SaState::same_as(const SaState& other) const {
   return id() == other.id() && source == other.source && suite == other.suite &&
-         mode == other.mode && replay_window == other.replay_window && regular == other.regular &&
-         key.equals(other.key);
+         mode == other.mode && replay_window == other.replay_window && esn == other.esn &&
+         regular == other.regular && key.equals(other.key);
 }
 
 ObjectId PolicyState::id() const { return {ObjectKind::kPolicy, destination, index, 0}; }
@@ -202,7 +215,7 @@ Result<void> check(const GroupSpec& spec) {
   // IGMP, MLD, ND and routing live there: a policy on it would cut the host off.
   if (spec.destination.is_link_scope_multicast())
     return bad(spec, spec.destination.text() + " is link-scope");
-  if (spec.slot > kMaxSlot) return bad(spec, "slot out of range");
+  if (spec.slot > kMaxGroupSlot) return bad(spec, "slot out of range");
   if (auto sound = check_sender_mode(spec); !sound) return sound;
   if (auto sound = check_own_source(spec); !sound) return sound;
   if (spec.port != 0 && spec.ip_protocol == 0) return bad(spec, "a port but no protocol");

@@ -42,6 +42,10 @@ struct SaState {
   EspSuite suite = EspSuite::kAesGcm128;
   IpsecMode mode = IpsecMode::kTransport;
   std::uint32_t replay_window = kDefaultReplayWindow;  // 0 in a shared SA
+  bool esn = false;
+  /// Of an SA read back: highest sequence number received so far. Of one to be installed: see
+  /// `SenderSa`. Not compared.
+  std::uint64_t last_received = 0;
   Secret key;
   /// Of an SA to be installed: seconds from then on. Not compared: an installed SA keeps its own.
   std::uint64_t hard_lifetime_s = 0;
@@ -50,7 +54,7 @@ struct SaState {
 
   [[nodiscard]] ObjectId id() const;
   [[nodiscard]] SaState clone() const;
-  /// Everything but the lifetime; keys in constant time.
+  /// Everything but lifetime and sequence number; keys in constant time.
   [[nodiscard]] bool same_as(const SaState& other) const;
   [[nodiscard]] bool outbound() const { return (reqid & 1U) != 0; }
   /// Of all senders. If this host is one of them, the SA is `outbound` and serves both ways.
@@ -90,9 +94,10 @@ struct KernelState {
 /// Refuses what must never reach the kernel (`xfrm.bad-spec`): a destination that is no multicast
 /// group or is link-scope, a source of another family, SPIs below 256 or twice, keys of the wrong
 /// length, a lifetime of 0, a window out of range, more than one outbound SA per generation, an
-/// outbound SA not from `own_source`, an active generation without its outbound SA. With a shared
-/// SA also tunnel mode, a counter-mode suite, a window, an SA bound to a source, two SAs of one
-/// generation; with an SA for each sender one that is bound to none.
+/// outbound SA not from `own_source`, an active generation without its outbound SA, a sequence
+/// number received that is of an outbound SA or not of its size. With a shared SA also tunnel mode,
+/// a counter-mode suite, a window, extended sequence numbers, an SA bound to a source, two SAs of
+/// one generation; with an SA for each sender one that is bound to none.
 [[nodiscard]] Result<void> check(const GroupSpec& spec);
 
 /// The SAs and policies that a spec means; in the order of installation. Assumes `check` passed.

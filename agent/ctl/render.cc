@@ -133,6 +133,11 @@ std::string status_text(const Json& status) {
                              cell(kernel, "policies"), cell(kernel, "recorded"))},
   };
   if (cell(kernel, "error") != "-") rows.push_back({"kernel error", cell(kernel, "error")});
+  for (const auto& lack : part(kernel, "lacks")) {
+    rows.push_back({"kernel lacks",
+                    cell(lack, "suite") + (cell(lack, "only_esn") == "yes" ? " with esn" : "") +
+                        " over " + cell(lack, "family") + ": " + cell(lack, "remedy")});
+  }
   std::string out = table(rows) + "\n" + group_list_text(part(status, "groups"));
   const Json& counters = part(status, "counters");
   if (counters.empty()) return out;

@@ -41,6 +41,7 @@ Agent::Agent(const Config& config, const Log& log, Loop& loop,
       random_(std::move(random)),
       store_(std::move(prepared.store)),
       installer_(std::move(prepared.installer)),
+      kernel_lacks_(std::move(prepared.kernel_lacks)),
       time_floor_(prepared.time_floor),
       crl_(crl),
       udp_(std::move(udp)),
@@ -68,7 +69,8 @@ Result<std::unique_ptr<Agent>> Agent::start(const Config& config, const Log& log
                                            std::move(credentials.key),
                                            config.addresses,
                                            config.port,
-                                           config.hosts};
+                                           config.hosts,
+                                           prepared->kernel_lacks};
   auto endpoint = protocol::Endpoint::make(
       std::move(endpoint_config), std::move(prepared->floors), *random,
       Now{mono_now(), trusted_wall(wall_now(), prepared->time_floor)}, prepared->adopted);
@@ -303,6 +305,7 @@ Status Agent::status() {
   } else {
     status.kernel_error = standing.error().text();
   }
+  status.kernel_lacks = kernel_lacks_;
   status.groups = endpoint_.groups();
   for (const auto& [name, count] : endpoint_.counters())
     status.counters[std::string(name)] += count;

@@ -90,6 +90,7 @@ class Agent {
   std::unique_ptr<crypto::SystemRandom> random_;
   std::unique_ptr<store::Store> store_;
   Installer installer_;
+  std::vector<xfrm::KernelLack> kernel_lacks_;
   const std::optional<WallTime> time_floor_;
   const CrlFacts crl_;
   std::vector<UdpSocket> udp_;

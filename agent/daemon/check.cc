@@ -108,6 +108,14 @@ std::vector<Finding> check_config(const Config& config, WallTime now) {
   return out;
 }
 
+Finding kernel_finding(const Result<std::vector<xfrm::KernelLack>>& lacks) {
+  if (!lacks) return {false, "kernel", lacks.error().text()};
+  if (lacks->empty()) return {true, "kernel", "offers every suite over IPv4 and IPv6"};
+  const auto entirely = std::ranges::count(*lacks, false, &xfrm::KernelLack::only_esn);
+  const bool offers_any = static_cast<std::size_t>(entirely) < 2 * xfrm::kEspSuites.size();
+  return {offers_any, "kernel", "lacks " + lacks_text(*lacks)};
+}
+
 std::string explain(const Config& config) {
   return fmt::format(
       "The agent would speak GKMP at {} (UDP) on {}, for unicast and for the control addresses of\n"

@@ -19,6 +19,10 @@ struct Finding {
 /// any of them; everything is looked at even if something is wrong.
 [[nodiscard]] std::vector<Finding> check_config(const Config& config, WallTime now);
 
+/// What came of asking the kernel (`xfrm::find_lacks`): wrong if it could not be asked, or offers
+/// nothing at all; what it lacks else is for those to know who write tokens.
+[[nodiscard]] Finding kernel_finding(const Result<std::vector<xfrm::KernelLack>>& lacks);
+
 /// What the agent would do with this configuration, in sentences, one a line.
 [[nodiscard]] std::string explain(const Config& config);
 

@@ -287,7 +287,7 @@ Result<std::vector<xfrm::Stage>> Installer::choose(protocol::InstallGroup& wante
 }
 
 Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
-  auto slot = store_.slot_of(wanted.group, xfrm::kMaxSlot);
+  auto slot = store_.slot_of(wanted.group, xfrm::kMaxGroupSlot);
   if (!slot) return pass_on(slot);
   wanted.spec.slot = *slot;
   auto checked = xfrm::check(wanted.spec);
@@ -326,7 +326,7 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
   if (row == groups->end()) {
     return fail(kNotInstalled, "nothing of group " + to_hex(group) + " is recorded here");
   }
-  auto slot = store_.slot_of(group, xfrm::kMaxSlot);
+  auto slot = store_.slot_of(group, xfrm::kMaxGroupSlot);
   if (!slot) return pass_on(slot);
   auto recorded = record_of([&](const GroupId& id) { return id == group; });
   if (!recorded) return pass_on(recorded);

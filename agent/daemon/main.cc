@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "agent/crypto/random.h"
 #include "agent/daemon/agent.h"
 #include "agent/daemon/check.h"
 #include "agent/daemon/config.h"
@@ -14,6 +15,7 @@
 #include "agent/daemon/loop.h"
 #include "agent/daemon/process.h"
 #include "agent/daemon/version.h"
+#include "xfrm/offer.h"
 
 namespace gkmpd::daemon {
 namespace {
@@ -25,7 +27,9 @@ constexpr int kUsage = 2;
 using protocol::Report;
 
 int check(const Config& config) {
-  const auto findings = check_config(config, wall_now());
+  auto findings = check_config(config, wall_now());
+  crypto::SystemRandom random;
+  findings.push_back(kernel_finding(xfrm::find_lacks(random)));
   fmt::print("{}\n{}", findings_text(findings), explain(config));
   return all_good(findings) ? kDone : kFailed;
 }

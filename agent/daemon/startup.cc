@@ -4,10 +4,12 @@
 
 #include <filesystem>
 
+#include "agent/crypto/random.h"
 #include "agent/daemon/errors.h"
 #include "agent/daemon/loop.h"
 #include "agent/daemon/views.h"
 #include "netlink/links.h"
+#include "xfrm/offer.h"
 
 namespace gkmpd::daemon {
 namespace {
@@ -128,12 +130,18 @@ Result<Prepared> prepare(const Config& config, const Reporter& report) {
   if (!place) return pass_on(place);
   auto kernel = xfrm::Kernel::open();
   if (!kernel) return pass_on(kernel);
+  crypto::SystemRandom random;
+  auto lacks = xfrm::find_lacks(random);
+  if (!lacks) return pass_on(lacks);
+  if (!lacks->empty()) {
+    report({Report::Level::kInfo, "kernel-lacks", "", "", lacks_text(*lacks)});
+  }
   Installer installer(*std::move(kernel), *store, *std::move(place));
   auto adopted = take_over(installer, trusted_wall(wall_now(), *time_floor), report);
   if (!adopted) return pass_on(adopted);
   return Prepared{std::move(store), std::move(installer), *std::move(credentials),
                   *time_floor,      std::move(floors),    *std::move(adopted),
-                  *interface};
+                  *interface,       *std::move(lacks)};
 }
 
 Result<Installer::Removal> remove_from_kernel(const Config& config) {

@@ -25,6 +25,7 @@ struct Prepared {
   std::map<GroupId, protocol::GroupFloor> floors;
   std::vector<protocol::AdoptedGroup> adopted;
   unsigned interface = 0;  // index
+  std::vector<xfrm::KernelLack> kernel_lacks;
 };
 
 /// Files, interface, store, revocation list, kernel, in this order; then takes over what an earlier

@@ -2,7 +2,9 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "agent/daemon/config.h"
@@ -16,6 +18,19 @@ Json member_json(const protocol::MemberView& member) {
               {"address", member.address ? Json(member.address->text()) : Json(nullptr)},
               {"state", protocol::to_text(member.state)},
               {"why", member.why}};
+}
+
+std::string_view family_text(IpFamily family) { return family == IpFamily::kV4 ? "IPv4" : "IPv6"; }
+
+Json lacks_json(const std::vector<xfrm::KernelLack>& lacks) {
+  Json out = Json::array();
+  for (const auto& lack : lacks) {
+    out.push_back({{"suite", identity::to_text(lack.suite)},
+                   {"family", family_text(lack.family)},
+                   {"only_esn", lack.only_esn},
+                   {"remedy", lack.remedy}});
+  }
+  return out;
 }
 
 Json time_or_null(const std::optional<WallTime>& time) {
@@ -47,6 +62,36 @@ Json to_json(const SaView& sa) {
               {"replayed", usage.replayed},
               {"behind_window", usage.behind_window},
               {"forged", usage.forged}};
+}
+
+std::string lacks_text(const std::vector<xfrm::KernelLack>& lacks) {
+  // What lacks for one reason stands together, in the order of first appearance; first the families
+  // of a suite, then the suites.
+  using Named = std::pair<std::string, std::string>;
+  const auto gather = [](const std::vector<std::pair<Named, std::string>>& items) {
+    std::vector<std::pair<Named, std::vector<std::string>>> out;
+    for (const auto& [key, item] : items) {
+      auto found = std::ranges::find(out, key, [](const auto& entry) { return entry.first; });
+      if (found == out.end()) found = out.insert(found, {key, {}});
+      found->second.push_back(item);
+    }
+    return out;
+  };
+  std::vector<std::pair<Named, std::string>> families;
+  for (const auto& lack : lacks) {
+    families.push_back({{lack.remedy, fmt::format("{}{}", identity::to_text(lack.suite),
+                                                  lack.only_esn ? " with esn" : "")},
+                        std::string(family_text(lack.family))});
+  }
+  std::vector<std::pair<Named, std::string>> suites;
+  for (const auto& [key, over] : gather(families)) {
+    suites.push_back({{key.first, fmt::format("{}", fmt::join(over, " and "))}, key.second});
+  }
+  std::vector<std::string> causes;
+  for (const auto& [key, names] : gather(suites)) {
+    causes.push_back(fmt::format("{} over {}: {}", fmt::join(names, ", "), key.second, key.first));
+  }
+  return fmt::format("{}", fmt::join(causes, "; "));
 }
 
 Json to_json(const protocol::GroupView& group) {
@@ -130,7 +175,8 @@ Json to_json(const Status& status) {
                {{"sas", status.kernel_sas},
                 {"policies", status.kernel_policies},
                 {"recorded", status.kernel_recorded},
-                {"error", status.kernel_error}}},
+                {"error", status.kernel_error},
+                {"lacks", lacks_json(status.kernel_lacks)}}},
               {"groups", std::move(groups)},
               {"counters", std::move(counters)}};
 }

@@ -19,6 +19,10 @@ using Json = nlohmann::ordered_json;
 /// "2026-01-31T12:00:00Z"
 [[nodiscard]] std::string time_text(WallTime time);
 
+/// What a kernel has not got, in one line: "chacha20-poly1305 over IPv4 and IPv6: the kernel says
+/// ..."; what has one cause is told together.
+[[nodiscard]] std::string lacks_text(const std::vector<xfrm::KernelLack>& lacks);
+
 struct Status {
   std::string version;
   std::string host;
@@ -37,6 +41,7 @@ struct Status {
   std::uint64_t kernel_policies = 0;  // likewise
   std::uint64_t kernel_recorded = 0;  // SAs and policies in our record
   std::string kernel_error;
+  std::vector<xfrm::KernelLack> kernel_lacks;
   std::vector<protocol::GroupView> groups;
   std::map<std::string, std::uint64_t> counters;
 };

@@ -68,10 +68,19 @@ void read_choice(FieldReader& reader, FieldErrors& errors, const char* table, co
   errors.note(kTokenUnsupported, std::string(table) + key, "this version knows " + known);
 }
 
-constexpr Choices<xfrm::EspSuite, 3> kEspSuites{{
+constexpr Choices<xfrm::EspSuite, xfrm::kEspSuites.size()> kEspSuiteNames{{
     {"aes-gcm-128", xfrm::EspSuite::kAesGcm128},
+    {"aes-gcm-192", xfrm::EspSuite::kAesGcm192},
     {"aes-gcm-256", xfrm::EspSuite::kAesGcm256},
+    {"chacha20-poly1305", xfrm::EspSuite::kChaCha20Poly1305},
     {"aes-cbc-128-hmac-sha-256", xfrm::EspSuite::kAesCbc128HmacSha256},
+    {"aes-cbc-256-hmac-sha-384", xfrm::EspSuite::kAesCbc256HmacSha384},
+    {"aes-cbc-256-hmac-sha-512", xfrm::EspSuite::kAesCbc256HmacSha512},
+    {"aes-gmac-128", xfrm::EspSuite::kAesGmac128},
+    {"aes-gmac-256", xfrm::EspSuite::kAesGmac256},
+    {"null-hmac-sha-256", xfrm::EspSuite::kNullHmacSha256},
+    {"null-hmac-sha-384", xfrm::EspSuite::kNullHmacSha384},
+    {"null-hmac-sha-512", xfrm::EspSuite::kNullHmacSha512},
 }};
 constexpr Choices<xfrm::IpsecMode, 2> kModes{{
     {"transport", xfrm::IpsecMode::kTransport},
@@ -92,8 +101,27 @@ constexpr Choices<Suite, 4> kControlSuites{{
     {"x25519-sha384", Suite::kX25519Sha384},
 }};
 
-/// Keys of ESP with 256 bits want an agreement and a hash that are no weaker (readings, strength).
-bool wants_strong_control(xfrm::EspSuite suite) { return suite == xfrm::EspSuite::kAesGcm256; }
+/// Whoever asks for more than 128 bits of strength in ESP, by the cipher's key or by the hash of
+/// the MAC, wants key derivation with a hash that is no weaker (readings, strength).
+bool wants_strong_control(xfrm::EspSuite suite) {
+  switch (suite) {
+    case xfrm::EspSuite::kAesGcm128:
+    case xfrm::EspSuite::kAesCbc128HmacSha256:
+    case xfrm::EspSuite::kAesGmac128:
+    case xfrm::EspSuite::kNullHmacSha256:
+      return false;
+    case xfrm::EspSuite::kAesGcm192:
+    case xfrm::EspSuite::kAesGcm256:
+    case xfrm::EspSuite::kChaCha20Poly1305:
+    case xfrm::EspSuite::kAesCbc256HmacSha384:
+    case xfrm::EspSuite::kAesCbc256HmacSha512:
+    case xfrm::EspSuite::kAesGmac256:
+    case xfrm::EspSuite::kNullHmacSha384:
+    case xfrm::EspSuite::kNullHmacSha512:
+      return true;
+  }
+  return true;
+}
 
 bool is_strong(Suite suite) { return suite == Suite::kP384Sha384 || suite == Suite::kX25519Sha384; }
 
@@ -167,11 +195,12 @@ void read_delays(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) 
   }
 }
 
-/// Suite, sender mode and replay window, which hang together.
+/// Suite, sender mode, replay window and sequence numbers, which hang together.
 void read_senders(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
-  read_choice(reader, errors, "ipsec.", "suite", kEspSuites, policy.suite);
+  read_choice(reader, errors, "ipsec.", "suite", kEspSuiteNames, policy.suite);
   read_choice(reader, errors, "ipsec.", "mode", kModes, policy.mode);
   read_choice(reader, errors, "ipsec.", "sender_mode", kSenderModes, policy.sender_mode);
+  reader.flag("esn", Presence::kOptional, policy.esn);
   if (policy.sender_mode == xfrm::SenderMode::kPerSender) {
     reader.number("replay_window", Presence::kOptional, xfrm::kMinReplayWindow,
                   xfrm::kMaxReplayWindow, policy.replay_window);
@@ -181,8 +210,13 @@ void read_senders(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy)
   if (errors.none() && xfrm::is_counter_mode(policy.suite)) {
     errors.note(kTokenUnsafe, "ipsec.sender_mode",
                 "senders that share a key of a counter mode can repeat a nonce, which reveals what "
-                "they sent (RFC 6054): take \"per-sender\", or suite "
-                "\"aes-cbc-128-hmac-sha-256\"");
+                "they sent (RFC 6054): take \"per-sender\", or a suite "
+                "of \"aes-cbc\" or \"null\"");
+  }
+  if (errors.none() && policy.esn) {
+    errors.note(kTokenUnsafe, "ipsec.esn",
+                "extended sequence numbers want a replay window, which senders that share an SA "
+                "cannot have: take \"per-sender\", or esn = false");
   }
   if (errors.none() && policy.mode == xfrm::IpsecMode::kTunnel) {
     errors.note(kTokenUnsupported, "ipsec.sender_mode",
@@ -216,7 +250,7 @@ void read_control(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy)
   read_choice(reader, errors, "control.", "suite", kControlSuites, policy.control_suite);
   if (errors.none() && strong && !is_strong(policy.control_suite)) {
     errors.note(kTokenUnsafe, "control.suite",
-                "is weaker than the 256 bits of [ipsec] suite: take \"x25519-sha384\" or "
+                "is weaker than [ipsec] suite: take \"x25519-sha384\" or "
                 "\"p384-sha384\"");
   }
   reader.number("port", Presence::kRequired, 1, 0xffff, policy.control_port);
@@ -227,10 +261,10 @@ void read_control(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy)
 
 }  // namespace
 
-std::string_view to_text(xfrm::EspSuite suite) { return name_of(kEspSuites, suite); }
+std::string_view to_text(xfrm::EspSuite suite) { return name_of(kEspSuiteNames, suite); }
 
 std::optional<xfrm::EspSuite> esp_suite_from_text(std::string_view text) {
-  return value_of(kEspSuites, text);
+  return value_of(kEspSuiteNames, text);
 }
 
 Result<GroupPolicy> parse_policy(std::string_view toml_text) {

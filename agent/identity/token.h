@@ -53,6 +53,7 @@ struct GroupPolicy {
   xfrm::IpsecMode mode = xfrm::IpsecMode::kTransport;
   xfrm::SenderMode sender_mode = xfrm::SenderMode::kPerSender;
   std::uint32_t replay_window = xfrm::kDefaultReplayWindow;  // 0 if the senders share an SA
+  bool esn = false;                            // sequence numbers of 64 bits; not if shared
   std::uint8_t spi_prefix = 0;                 // 1-255, differs between groups on one address
   std::uint32_t activation_delay_ms = 1000;    // ATD (RFC 5374 4.2.1)
   std::uint32_t deactivation_delay_ms = 5000;  // DTD; above ATD

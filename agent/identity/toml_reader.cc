@@ -84,6 +84,16 @@ void FieldReader::text(const char* key, Presence presence, std::string& out) {
   }
 }
 
+void FieldReader::flag(const char* key, Presence presence, bool& out) {
+  const toml::node* node = find(key, presence, "true or false");
+  if (node == nullptr) return;
+  if (const auto* value = node->as_boolean()) {
+    out = value->get();
+  } else {
+    refuse(key, "must be true or false");
+  }
+}
+
 void FieldReader::name(const char* key, std::string& out) {
   static constexpr const char* kForm = "a name: at most 64 of a-z 0-9 . - _, in quotes";
   const toml::node* node = find(key, Presence::kRequired, kForm);

@@ -55,6 +55,7 @@ class FieldReader {
   void time(const char* key, WallTime& out);
   /// A SHA-256 as sha256sum prints it. Required.
   void digest(const char* key, const std::string& of_what, Digest& out);
+  void flag(const char* key, Presence presence, bool& out);
   /// 1 to 2^63-1. Required.
   void counter(const char* key, std::uint64_t& out);
   /// An address in its canonical text form.

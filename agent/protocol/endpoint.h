@@ -37,6 +37,8 @@ struct EndpointConfig {
   /// Names to control addresses, one of a family at most, for member lists that name no address
   /// (never DNS).
   std::map<std::string, std::vector<IpAddress>> hosts;
+  /// What this host's kernel has not got: a token that asks for it is refused.
+  std::vector<xfrm::KernelLack> kernel_lacks = {};
 };
 
 /// Highest values used or seen for a group; survives restarts (profile S5, P34).

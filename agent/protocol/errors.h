@@ -41,6 +41,7 @@ inline constexpr ErrorKind kActionMissing{"protocol.action-not-in-token"};
 inline constexpr ErrorKind kPortDiffers{"protocol.control-port-differs"};
 inline constexpr ErrorKind kAddressTaken{"protocol.address-taken"};
 inline constexpr ErrorKind kAddressFamily{"protocol.address-family"};
+inline constexpr ErrorKind kKernelLacks{"protocol.kernel-lacks"};
 
 // Commands.
 inline constexpr ErrorKind kGroupExists{"protocol.group-exists"};

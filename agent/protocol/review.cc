@@ -13,6 +13,18 @@ std::optional<identity::TokenMark> token_mark(const void* context, const GroupId
   return floor->token;
 }
 
+/// Before anything is promised: what cannot be installed is not taken on.
+Result<void> check_kernel(const Context& context, const identity::GroupPolicy& policy) {
+  for (const xfrm::KernelLack& lack : context.config.kernel_lacks) {
+    if (!lack.concerns(policy.suite, policy.family(), policy.esn)) continue;
+    return fail(kKernelLacks,
+                "this host's kernel lacks " + std::string(identity::to_text(policy.suite)) +
+                    (lack.only_esn ? " with extended sequence numbers" : "") +
+                    (lack.family == IpFamily::kV4 ? " over IPv4: " : " over IPv6: ") + lack.remedy);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<identity::Host> own_identity(const identity::TrustStore& trust,
@@ -94,6 +106,7 @@ Result<identity::GroupToken> review_token(const Context& context, ByteView der, 
                 "the group is of a family, IPv4 or IPv6, of which this host has no address: give "
                 "it one in [control] address");
   }
+  if (auto offered = check_kernel(context, token->policy); !offered) return pass_on(offered);
   if (auto free = context.check_addresses_free(*token); !free) return pass_on(free);
   return token;
 }

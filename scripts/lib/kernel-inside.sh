@@ -7,9 +7,9 @@ readonly job=$1
 source "$job/settings"
 
 # What must be there for gkmpd and its tests, and what only some cases want (a kernel may lack it).
-needed_modules=(esp4 esp6 xfrm_user gcm seqiv echainiv authenc cbc hmac sha256_generic veth bridge)
-wanted_modules=(af_packet ghash-generic ccm ctr chacha20poly1305 cmac sha512_generic
-  crypto_null sch_netem sch_tbf dummy tun nf_tables xfrm_interface)
+needed_modules=(esp4 esp6 xfrm_user gcm seqiv echainiv authenc authencesn cbc hmac chacha20poly1305
+  sha256_generic sha512_generic veth bridge)
+wanted_modules=(af_packet ghash-generic ccm ctr cmac crypto_null sch_netem sch_tbf dummy tun nf_tables xfrm_interface)
 
 # own_directory DIR: a fresh directory in memory on DIR, in which what must stay visible still is.
 own_directory() {

@@ -60,6 +60,24 @@ using xfrm::IpsecMode;
       return "Gcm256";
     case EspSuite::kAesCbc128HmacSha256:
       return "CbcSha256";
+    case EspSuite::kAesGcm192:
+      return "Gcm192";
+    case EspSuite::kChaCha20Poly1305:
+      return "ChaCha";
+    case EspSuite::kAesCbc256HmacSha384:
+      return "CbcSha384";
+    case EspSuite::kAesCbc256HmacSha512:
+      return "CbcSha512";
+    case EspSuite::kAesGmac128:
+      return "Gmac128";
+    case EspSuite::kAesGmac256:
+      return "Gmac256";
+    case EspSuite::kNullHmacSha256:
+      return "NullSha256";
+    case EspSuite::kNullHmacSha384:
+      return "NullSha384";
+    case EspSuite::kNullHmacSha512:
+      return "NullSha512";
   }
   return {};
 }
@@ -116,22 +134,25 @@ using xfrm::IpsecMode;
 
 /// The SA that all senders of a family share in one generation.
 [[nodiscard]] inline xfrm::SenderSa shared_sa(const Family& family, std::uint32_t spi,
-                                              xfrm::Generation generation, bool outbound) {
-  return sender_sa(family.any, spi, generation, outbound, EspSuite::kAesCbc128HmacSha256);
+                                              xfrm::Generation generation, bool outbound,
+                                              EspSuite suite = EspSuite::kAesCbc128HmacSha256) {
+  return sender_sa(family.any, spi, generation, outbound, suite);
 }
 
 /// The group in shared mode as a host that only listens holds it.
-[[nodiscard]] inline xfrm::GroupSpec shared_listening(const Family& family, std::uint32_t spi) {
-  xfrm::GroupSpec spec = empty_group(family, EspSuite::kAesCbc128HmacSha256);
+[[nodiscard]] inline xfrm::GroupSpec shared_listening(
+    const Family& family, std::uint32_t spi, EspSuite suite = EspSuite::kAesCbc128HmacSha256) {
+  xfrm::GroupSpec spec = empty_group(family, suite);
   spec.sender_mode = xfrm::SenderMode::kShared;
   spec.replay_window = 0;
-  spec.senders.push_back(shared_sa(family, spi, 1, false));
+  spec.senders.push_back(shared_sa(family, spi, 1, false, suite));
   return spec;
 }
 
 /// The group in shared mode as a host that also sends, from `source`, holds it.
-[[nodiscard]] inline xfrm::GroupSpec shared_sending(const std::string& source, std::uint32_t spi) {
-  xfrm::GroupSpec spec = shared_listening(family_of(source), spi);
+[[nodiscard]] inline xfrm::GroupSpec shared_sending(
+    const std::string& source, std::uint32_t spi, EspSuite suite = EspSuite::kAesCbc128HmacSha256) {
+  xfrm::GroupSpec spec = shared_listening(family_of(source), spi, suite);
   spec.own_source = ip_of(source);
   spec.active_generation = 1;
   spec.senders[0].outbound = true;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <optional>
 
 #include "tests/kernel/groups.h"
 #include "tests/kernel/independent_reader.h"
@@ -23,11 +24,12 @@ struct Kind {
   EspSuite suite;
   bool shared;
   IpsecMode mode = IpsecMode::kTransport;
+  bool esn = false;
 };
 
 std::string text_of(const Kind& kind) {
   return kind.family.name + name_of(kind.suite) + (kind.shared ? "Shared" : "") +
-         (kind.mode == IpsecMode::kTunnel ? "Tunnel" : "");
+         (kind.mode == IpsecMode::kTunnel ? "Tunnel" : "") + (kind.esn ? "Esn" : "");
 }
 
 void PrintTo(const Kind& kind, std::ostream* out) { *out << text_of(kind); }
@@ -44,27 +46,59 @@ std::string words(std::uint32_t first, int count) {
 }
 
 std::string algorithms(EspSuite suite, std::uint32_t spi) {
+  const auto aead = [&](const std::string& name, int key_words) {
+    return "aead " + name + " " + words(spi, key_words + 1) + " icv 128";
+  };
+  const auto pair = [&](const std::string& cipher, int key_words, const std::string& hash,
+                        int mac_words) {
+    return "crypt " + cipher + " " + words(spi, key_words) + " auth hmac(" + hash + ") " +
+           words(spi + static_cast<unsigned>(key_words), mac_words) + " trunc " +
+           std::to_string(mac_words * 16);
+  };
   switch (suite) {
     case EspSuite::kAesGcm128:
-      return "aead rfc4106(gcm(aes)) " + words(spi, 5) + " icv 128";
+      return aead("rfc4106(gcm(aes))", 4);
+    case EspSuite::kAesGcm192:
+      return aead("rfc4106(gcm(aes))", 6);
     case EspSuite::kAesGcm256:
-      return "aead rfc4106(gcm(aes)) " + words(spi, 9) + " icv 128";
+      return aead("rfc4106(gcm(aes))", 8);
+    case EspSuite::kChaCha20Poly1305:
+      return aead("rfc7539esp(chacha20,poly1305)", 8);
+    case EspSuite::kAesGmac128:
+      return aead("rfc4543(gcm(aes))", 4);
+    case EspSuite::kAesGmac256:
+      return aead("rfc4543(gcm(aes))", 8);
     case EspSuite::kAesCbc128HmacSha256:
-      return "crypt cbc(aes) " + words(spi, 4) + " auth hmac(sha256) " + words(spi + 4, 8) +
-             " trunc 128";
+      return pair("cbc(aes)", 4, "sha256", 8);
+    case EspSuite::kAesCbc256HmacSha384:
+      return pair("cbc(aes)", 8, "sha384", 12);
+    case EspSuite::kAesCbc256HmacSha512:
+      return pair("cbc(aes)", 8, "sha512", 16);
+    case EspSuite::kNullHmacSha256:
+      return pair("ecb(cipher_null)", 0, "sha256", 8);
+    case EspSuite::kNullHmacSha384:
+      return pair("ecb(cipher_null)", 0, "sha384", 12);
+    case EspSuite::kNullHmacSha512:
+      return pair("ecb(cipher_null)", 0, "sha512", 16);
   }
   return {};
 }
 
+/// The host is the same for all, since making one takes longer than most tests.
 class Kinds : public ::testing::TestWithParam<Kind> {
  protected:
+  static void SetUpTestSuite() { host_.emplace(std::vector<std::string>{"a"}); }
+  static void TearDownTestSuite() { host_.reset(); }
+  ~Kinds() override { segment_.ip("a", "xfrm state flush\nxfrm policy flush"); }
+
   /// This host sends and hears another.
   [[nodiscard]] static xfrm::GroupSpec both_ways() {
     const Family& family = GetParam().family;
-    if (GetParam().shared) return shared_sending(family.host(1), kSharedSpi);
+    if (GetParam().shared) return shared_sending(family.host(1), kSharedSpi, GetParam().suite);
     xfrm::GroupSpec spec = sending(family.host(1), kOwnSpi, GetParam().suite);
     spec.mode = GetParam().mode;
     spec.senders.push_back(sender_sa(family.host(2), kOtherSpi, 1, false, GetParam().suite));
+    spec.esn = GetParam().esn;
     return spec;
   }
 
@@ -78,9 +112,10 @@ class Kinds : public ::testing::TestWithParam<Kind> {
     const std::string group = GetParam().family.group;
     const auto number = static_cast<std::uint32_t>(std::stoul(spi, nullptr, 16));
     return "esp " + source + " > " + group + " spi " + spi + " reqid " + reqid + mode() +
-           " flags 0 sel " + source + "/" + prefix + " > " + group + "/" +
-           GetParam().family.prefix + " proto 0 " + algorithms(GetParam().suite, number) +
-           " window " + (GetParam().shared ? "none, old form 0" : "1024") + " hard 3600";
+           " flags " + (GetParam().esn ? "128" : "0") + " sel " + source + "/" + prefix + " > " +
+           group + "/" + GetParam().family.prefix + " proto 0 " +
+           algorithms(GetParam().suite, number) + " window " +
+           (GetParam().shared ? "none, old form 0" : "1024") + " hard 3600";
   }
 
   [[nodiscard]] static std::string policy(const std::string& direction, const std::string& from,
@@ -93,7 +128,8 @@ class Kinds : public ::testing::TestWithParam<Kind> {
            reqid + mode() + " optional 0 algos 0xffffffff0xffffffff0xffffffff";
   }
 
-  Segment segment_{{"a"}};
+  inline static std::optional<Segment> host_;
+  const Segment& segment_ = *host_;
   Agent agent_{segment_, "a"};
 };
 
@@ -155,11 +191,14 @@ TEST_P(Kinds, AnSaOfOursWithAnotherKeyIsReplaced) {
 std::vector<Kind> all_kinds() {
   std::vector<Kind> kinds;
   for (const Family& family : {kIpv4, kIpv6}) {
-    for (const EspSuite suite :
-         {EspSuite::kAesGcm128, EspSuite::kAesGcm256, EspSuite::kAesCbc128HmacSha256})
-      kinds.push_back({family, suite, false});
-    kinds.push_back({family, EspSuite::kAesCbc128HmacSha256, true});
-    kinds.push_back({family, EspSuite::kAesGcm128, false, IpsecMode::kTunnel});
+    bool esn_in_tunnel = family.group == kIpv4.group;
+    for (const EspSuite suite : xfrm::kEspSuites) {
+      for (const bool esn : {false, true})
+        kinds.push_back({family, suite, false, IpsecMode::kTransport, esn});
+      kinds.push_back({family, suite, false, IpsecMode::kTunnel, esn_in_tunnel});
+      esn_in_tunnel = !esn_in_tunnel;
+      if (!xfrm::is_counter_mode(suite)) kinds.push_back({family, suite, true});
+    }
   }
   return kinds;
 }

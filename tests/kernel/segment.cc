@@ -249,15 +249,19 @@ Sniffer::Sniffer(const Segment& segment, const std::string& host) {
   set_option(socket_, SOL_PACKET, PACKET_ADD_MEMBERSHIP, all);
 }
 
-std::vector<int> Sniffer::protocols(const std::string& source, const std::string& group) {
+const std::vector<std::string>& Sniffer::packets() {
   char buffer[2048];
   for (;;) {
     const ssize_t size = recv(socket_.get(), buffer, sizeof buffer, 0);
     if (size < 0) break;
     packets_.emplace_back(buffer, static_cast<std::size_t>(size));
   }
+  return packets_;
+}
+
+std::vector<int> Sniffer::protocols(const std::string& source, const std::string& group) {
   std::vector<int> found;
-  for (const std::string& packet : packets_)
+  for (const std::string& packet : packets())
     if (const auto protocol = protocol_between(packet, source, group)) found.push_back(*protocol);
   return found;
 }

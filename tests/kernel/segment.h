@@ -79,6 +79,8 @@ class Sniffer {
   /// The IP protocol numbers (IPv6: next headers) of the frames from `source` to `group` that have
   /// arrived so far.
   [[nodiscard]] std::vector<int> protocols(const std::string& source, const std::string& group);
+  /// All IP packets that have arrived so far.
+  [[nodiscard]] const std::vector<std::string>& packets();
 
  private:
   Fd socket_;

@@ -95,6 +95,7 @@ void add_ipsec(Lines& lines, const PolicyOptions& options) {
   lines.text("mode", options.mode);
   lines.text("sender_mode", options.sender_mode);
   lines.number("replay_window", options.replay_window);
+  lines.raw("esn", options.esn ? "true" : "false");
   lines.number("spi_prefix", options.spi_prefix);
   lines.number("activation_delay_ms", options.activation_delay_ms);
   lines.number("deactivation_delay_ms", options.deactivation_delay_ms);

@@ -69,6 +69,7 @@ struct PolicyOptions {
   std::string mode = "transport";
   std::string sender_mode = "per-sender";
   std::uint32_t replay_window = 1024;
+  bool esn = false;
   std::uint32_t spi_prefix = 10;
   std::uint32_t activation_delay_ms = 1000;
   std::uint32_t deactivation_delay_ms = 5000;

@@ -1,5 +1,5 @@
-// ESP (RFC 4303) with AES-GCM (RFC 4106) or AES-CBC and HMAC-SHA-256-128 (RFC 3602, RFC 4868),
-// opened with OpenSSL directly.
+// ESP (RFC 4303), opened with OpenSSL directly: AES-GCM (RFC 4106), ChaCha20-Poly1305 (RFC 7634),
+// AES-GMAC (RFC 4543), AES-CBC (RFC 3602) or NULL (RFC 2410) with HMAC-SHA-2 (RFC 4868).
 #pragma once
 
 #include "tests/support/esp_open/packet.h"
@@ -11,12 +11,13 @@ namespace gkmpd::esp_open {
 struct EspContent {
   std::uint8_t next_header = 0;
   Octets payload;
+  std::uint64_t sequence =
+      0;  // whole: with ESN, with the upper half that the packet verified under
 };
 
-/// Opens one packet with an SA's keys. Known are AES-GCM with keys of 128 and 256 bits and 16
-/// octets of tag, and AES-128-CBC with HMAC-SHA-256 cut to 16 octets; sequence numbers have 32
-/// bits. Fails, in words, on another algorithm or key length, if tag or ICV do not verify, and if
-/// the padding is not RFC 4303's.
+/// Opens one packet with an SA's keys. Of an SA with extended sequence numbers the upper half is
+/// tried that the key names, and its neighbours. Fails, in words, on another algorithm, key length
+/// or ICV length, if tag or ICV do not verify, and if the padding is not RFC 4303's.
 [[nodiscard]] tl::expected<EspContent, std::string> open_esp(const EspFrame& frame,
                                                              const SaKey& key);
 

@@ -113,7 +113,8 @@ TEST(Addresses, AreWrittenInOneWay) {
 TEST(SaKeys, FileGivesBackWhatWentIn) {
   SaKey short_key = gcm128_key();
   short_key.key = {0, 0xff};
-  const std::vector<SaKey> keys{sa(kA, gcm128_key()), sa(kA6, cbc_key()), sa({2}, short_key, 7)};
+  const std::vector<SaKey> keys{sa(kA, gcm128_key()), sa(kA6, cbc_key()), sa({2}, short_key, 7),
+                                sa(kA, with_esn(null_sha512_key(), 0xfffffffe))};
   std::stringstream file;
   write_keys(file, keys);
   const auto again = read_keys(file);

@@ -2,6 +2,7 @@
 #include <netlink/netlink.h>
 #include <netlink/xfrm/sa.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -22,14 +23,20 @@ std::string text_of(nl_addr* address) {
   return text.substr(0, text.find('/'));
 }
 
-/// Windows above 32 packets have a state of their own, and the old field is 0 then.
-std::uint32_t replay_window(xfrmnl_sa* sa) {
+/// Window, and the upper halves of the sequence numbers. Windows above 32 packets have a state of
+/// their own, and the old field is 0 then.
+void read_replay_state(xfrmnl_sa* sa, SaKey& key) {
   unsigned unused = 0;
   unsigned window = 0;
+  unsigned sent_high = 0;
+  unsigned received_high = 0;
   std::array<unsigned, kUnsizedBuffer> bitmap{};
-  const int error = xfrmnl_sa_get_replay_state_esn(sa, &unused, &unused, &unused, &unused, &window,
-                                                   &unused, bitmap.data());
-  return error < 0 ? static_cast<std::uint32_t>(xfrmnl_sa_get_replay_window(sa)) : window;
+  const int error = xfrmnl_sa_get_replay_state_esn(sa, &unused, &unused, &sent_high, &received_high,
+                                                   &window, &unused, bitmap.data());
+  key.replay_window =
+      error < 0 ? static_cast<std::uint32_t>(xfrmnl_sa_get_replay_window(sa)) : window;
+  key.esn = (xfrmnl_sa_get_flags(sa) & XFRM_STATE_ESN) != 0;
+  if (key.esn) key.sequence_high = std::max(sent_high, received_high);
 }
 
 Octets octets_of(const std::array<char, kUnsizedBuffer>& buffer, unsigned bits) {
@@ -67,7 +74,7 @@ bool read_sa(xfrmnl_sa* sa, SaKey& key) {
   key.source = text_of(xfrmnl_sa_get_saddr(sa));
   key.destination = text_of(xfrmnl_sa_get_daddr(sa));
   key.reqid = static_cast<std::uint32_t>(xfrmnl_sa_get_reqid(sa));
-  key.replay_window = replay_window(sa);
+  read_replay_state(sa, key);
   key.tunnel = xfrmnl_sa_get_mode(sa) == XFRM_MODE_TUNNEL;
   return true;
 }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kSaltSize = 4;
 constexpr std::size_t kBlockSize = 16;
-constexpr std::size_t kIcvSize = 16;
+constexpr std::size_t kTagSize = 16;
 
 void append16(Octets& out, std::size_t value) {
   out.push_back(static_cast<std::uint8_t>(value >> 8));
@@ -46,17 +46,35 @@ Octets counting(std::uint8_t first, std::size_t size) {
 
 using Context = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
-void seal_gcm(Octets& out, const SaKey& key, View iv, View plain) {
-  const Octets associated = out;
+const EVP_CIPHER* cipher_of(const SaKey& key) {
+  const std::size_t size = key.key.size();
+  if (key.algorithm == "cbc(aes)") return size == 32 ? EVP_aes_256_cbc() : EVP_aes_128_cbc();
+  if (key.algorithm == chacha_key().algorithm) return EVP_chacha20_poly1305();
+  if (size == 36) return EVP_aes_256_gcm();
+  return size == 28 ? EVP_aes_192_gcm() : EVP_aes_128_gcm();
+}
+
+/// What is sealed, and its tag. GMAC has everything among what is associated, and nothing sealed.
+void seal_aead(Octets& out, const SaKey& key, View iv, View plain) {
+  Octets associated(out.begin(), out.begin() + 4);
+  if (key.esn) append32(associated, key.sequence_high);
+  append(associated, View(out).subspan(4));
   append(out, iv);
   Octets nonce(key.key.end() - kSaltSize, key.key.end());
   append(nonce, iv);
-  const auto* cipher = key.key.size() == 36 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
+  const bool gmac = key.algorithm == gmac128_key().algorithm;
+  if (gmac) {
+    append(associated, iv);
+    append(associated, plain);
+    append(out, plain);
+    plain = {};
+  }
   const Context context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
-  Octets sealed(plain.size());
-  Octets tag(kIcvSize);
+  Octets sealed(plain.size() + 1);
+  Octets tag(kTagSize);
   int length = 0;
-  EXPECT_EQ(EVP_EncryptInit_ex2(context.get(), cipher, key.key.data(), nonce.data(), nullptr), 1);
+  EXPECT_EQ(
+      EVP_EncryptInit_ex2(context.get(), cipher_of(key), key.key.data(), nonce.data(), nullptr), 1);
   EXPECT_EQ(EVP_EncryptUpdate(context.get(), nullptr, &length, associated.data(),
                               static_cast<int>(associated.size())),
             1);
@@ -64,8 +82,8 @@ void seal_gcm(Octets& out, const SaKey& key, View iv, View plain) {
                               static_cast<int>(plain.size())),
             1);
   EXPECT_EQ(EVP_EncryptFinal_ex(context.get(), sealed.data() + length, &length), 1);
-  EXPECT_EQ(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kIcvSize, tag.data()), 1);
-  append(out, sealed);
+  EXPECT_EQ(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kTagSize, tag.data()), 1);
+  append(out, View(sealed).first(plain.size()));
   append(out, tag);
 }
 
@@ -74,15 +92,32 @@ void seal_cbc(Octets& out, const SaKey& key, View iv, View plain) {
   const Context context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
   Octets sealed(plain.size());
   int length = 0;
-  EXPECT_EQ(
-      EVP_EncryptInit_ex2(context.get(), EVP_aes_128_cbc(), key.key.data(), iv.data(), nullptr), 1);
+  EXPECT_EQ(EVP_EncryptInit_ex2(context.get(), cipher_of(key), key.key.data(), iv.data(), nullptr),
+            1);
   EXPECT_EQ(EVP_CIPHER_CTX_set_padding(context.get(), 0), 1);
   EXPECT_EQ(EVP_EncryptUpdate(context.get(), sealed.data(), &length, plain.data(),
                               static_cast<int>(plain.size())),
             1);
   EXPECT_EQ(static_cast<std::size_t>(length), plain.size());
   append(out, sealed);
-  append_icv(out, key);
+}
+
+SaKey aead_key(const char* algorithm, std::size_t size) {
+  SaKey key;
+  key.algorithm = algorithm;
+  key.icv_bits = 128;
+  key.key = counting(0x10, size + kSaltSize);
+  return key;
+}
+
+SaKey mac_key(const char* cipher, std::size_t cipher_size, const char* mac, std::size_t mac_size) {
+  SaKey key;
+  key.algorithm = cipher;
+  key.auth = mac;
+  key.icv_bits = static_cast<std::uint32_t>(mac_size * 4);
+  key.key = counting(0x10, cipher_size);
+  key.auth_key = counting(0x40, mac_size);
+  return key;
 }
 
 }  // namespace
@@ -145,27 +180,28 @@ Octets test_payload() {
   return {kText.begin(), kText.end()};
 }
 
-SaKey gcm128_key() {
-  SaKey key;
-  key.algorithm = "rfc4106(gcm(aes))";
-  key.icv_bits = 128;
-  key.key = counting(0x10, 20);
-  return key;
+SaKey gcm128_key() { return aead_key("rfc4106(gcm(aes))", 16); }
+SaKey gcm192_key() { return aead_key("rfc4106(gcm(aes))", 24); }
+SaKey gcm256_key() { return aead_key("rfc4106(gcm(aes))", 32); }
+SaKey chacha_key() { return aead_key("rfc7539esp(chacha20,poly1305)", 32); }
+SaKey gmac128_key() { return aead_key("rfc4543(gcm(aes))", 16); }
+SaKey gmac256_key() { return aead_key("rfc4543(gcm(aes))", 32); }
+SaKey cbc_key() { return mac_key("cbc(aes)", 16, "hmac(sha256)", 32); }
+SaKey cbc_sha384_key() { return mac_key("cbc(aes)", 32, "hmac(sha384)", 48); }
+SaKey cbc_sha512_key() { return mac_key("cbc(aes)", 32, "hmac(sha512)", 64); }
+SaKey null_sha256_key() { return mac_key("ecb(cipher_null)", 0, "hmac(sha256)", 32); }
+SaKey null_sha384_key() { return mac_key("ecb(cipher_null)", 0, "hmac(sha384)", 48); }
+SaKey null_sha512_key() { return mac_key("ecb(cipher_null)", 0, "hmac(sha512)", 64); }
+
+std::vector<SaKey> keys_of_all_suites() {
+  return {gcm128_key(),     gcm192_key(),      gcm256_key(),      chacha_key(),
+          gmac128_key(),    gmac256_key(),     cbc_key(),         cbc_sha384_key(),
+          cbc_sha512_key(), null_sha256_key(), null_sha384_key(), null_sha512_key()};
 }
 
-SaKey gcm256_key() {
-  SaKey key = gcm128_key();
-  key.key = counting(0x10, 36);
-  return key;
-}
-
-SaKey cbc_key() {
-  SaKey key;
-  key.algorithm = "cbc(aes)";
-  key.auth = "hmac(sha256)";
-  key.icv_bits = 128;
-  key.key = counting(0x10, 16);
-  key.auth_key = counting(0x40, 32);
+SaKey with_esn(SaKey key, std::uint32_t high) {
+  key.esn = true;
+  key.sequence_high = high;
   return key;
 }
 
@@ -184,18 +220,23 @@ Octets seal_with_trailer(const SaKey& key, std::uint32_t spi, std::uint32_t sequ
   append32(out, sequence);
   if (key.auth.empty()) {
     const Octets iv{0xf1, 0xa9, 0xe9, 2, 0xa6, 0xdc, 0x8a, static_cast<std::uint8_t>(sequence)};
-    seal_gcm(out, key, iv, plain);
+    seal_aead(out, key, iv, plain);
+    return out;
+  }
+  if (key.key.empty()) {
+    append(out, plain);
   } else {
     Octets iv = counting(0xa0, kBlockSize);
     iv.back() = static_cast<std::uint8_t>(sequence);
     seal_cbc(out, key, iv, plain);
   }
+  append_icv(out, key);
   return out;
 }
 
 Octets seal(const SaKey& key, std::uint32_t spi, std::uint32_t sequence, Octets plain,
             std::uint8_t next_header) {
-  const std::size_t unit = key.auth.empty() ? 4 : kBlockSize;
+  const std::size_t unit = key.algorithm == "cbc(aes)" ? kBlockSize : 4;
   std::uint8_t pad = 0;
   while ((plain.size() + 2) % unit != 0) plain.push_back(++pad);
   plain.push_back(pad);
@@ -204,11 +245,16 @@ Octets seal(const SaKey& key, std::uint32_t spi, std::uint32_t sequence, Octets 
 }
 
 void append_icv(Octets& out, const SaKey& key) {
+  const auto* hash = key.auth_key.size() == 32   ? EVP_sha256()
+                     : key.auth_key.size() == 48 ? EVP_sha384()
+                                                 : EVP_sha512();
+  Octets covered = out;
+  if (key.esn) append32(covered, key.sequence_high);
   Octets mac(EVP_MAX_MD_SIZE);
-  EXPECT_NE(HMAC(EVP_sha256(), key.auth_key.data(), static_cast<int>(key.auth_key.size()),
-                 out.data(), out.size(), mac.data(), nullptr),
+  EXPECT_NE(HMAC(hash, key.auth_key.data(), static_cast<int>(key.auth_key.size()), covered.data(),
+                 covered.size(), mac.data(), nullptr),
             nullptr);
-  mac.resize(kIcvSize);
+  mac.resize(key.icv_bits / 8);
   append(out, mac);
 }
 

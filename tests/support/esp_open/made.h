@@ -32,21 +32,35 @@ void append(Octets& out, View more);
 /// What the traffic tools send.
 [[nodiscard]] Octets test_payload();
 
-/// The three suites: keys that count up, from another first octet for each.
+/// Keys that count up, those of MACs from another first octet.
 [[nodiscard]] SaKey gcm128_key();
+[[nodiscard]] SaKey gcm192_key();
 [[nodiscard]] SaKey gcm256_key();
+[[nodiscard]] SaKey chacha_key();
+[[nodiscard]] SaKey gmac128_key();
+[[nodiscard]] SaKey gmac256_key();
 [[nodiscard]] SaKey cbc_key();
+[[nodiscard]] SaKey cbc_sha384_key();
+[[nodiscard]] SaKey cbc_sha512_key();
+[[nodiscard]] SaKey null_sha256_key();
+[[nodiscard]] SaKey null_sha384_key();
+[[nodiscard]] SaKey null_sha512_key();
+/// All of these.
+[[nodiscard]] std::vector<SaKey> keys_of_all_suites();
+/// The same key with extended sequence numbers, of which `high` is the upper half now.
+[[nodiscard]] SaKey with_esn(SaKey key, std::uint32_t high);
 /// `key` as that of a sender to its family's data address.
 [[nodiscard]] SaKey sa(Host from, SaKey key, std::uint32_t spi = kSpi);
 
-/// ESP done here once more; `plain` has its trailer, and for CBC the length of whole blocks.
+/// ESP done here once more, with the upper half that the key names; `plain` has its trailer, and
+/// for CBC the length of whole blocks.
 [[nodiscard]] Octets seal_with_trailer(const SaKey& key, std::uint32_t spi, std::uint32_t sequence,
                                        View plain);
 /// With the shortest padding.
 [[nodiscard]] Octets seal(const SaKey& key, std::uint32_t spi, std::uint32_t sequence, Octets plain,
                           std::uint8_t next_header);
 
-/// The MAC of a CBC suite over all of `out`, behind it.
+/// The MAC of a suite that has one over all of `out`, behind it.
 void append_icv(Octets& out, const SaKey& key);
 
 /// A capture file of Ethernet frames, numbers little-endian as on most machines.

@@ -55,6 +55,7 @@ int list_sas() {
                     {"icv_bits", key.icv_bits},
                     {"reqid", key.reqid},
                     {"replay_window", key.replay_window},
+                    {"esn", key.esn},
                     {"mode", key.tunnel ? "tunnel" : "transport"}});
   }
   std::cout << list << '\n';

@@ -37,7 +37,8 @@ void write_keys(std::ostream& out, const std::vector<SaKey>& keys) {
   for (const SaKey& key : keys) {
     out << key.spi << ' ' << key.source << ' ' << key.destination << ' ' << key.algorithm << ' '
         << (key.auth.empty() ? kNothing : key.auth) << ' ' << key.icv_bits << ' ' << key.reqid
-        << ' ' << key.replay_window << ' ' << key.tunnel << ' ';
+        << ' ' << key.replay_window << ' ' << key.tunnel << ' ' << key.esn << ' '
+        << key.sequence_high << ' ';
     write_hex(out, key.key);
     out << ' ';
     write_hex(out, key.auth_key);
@@ -53,7 +54,8 @@ tl::expected<std::vector<SaKey>, std::string> read_keys(std::istream& in) {
     std::string hex;
     std::string auth_hex;
     fields >> key.spi >> key.source >> key.destination >> key.algorithm >> key.auth >>
-        key.icv_bits >> key.reqid >> key.replay_window >> key.tunnel >> hex >> auth_hex;
+        key.icv_bits >> key.reqid >> key.replay_window >> key.tunnel >> key.esn >>
+        key.sequence_high >> hex >> auth_hex;
     if (!fields || !read_field(hex, key.key) || !read_field(auth_hex, key.auth_key)) {
       return tl::unexpected("key file: line " + std::to_string(keys.size() + 1) + " is not an SA");
     }

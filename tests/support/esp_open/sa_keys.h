@@ -18,8 +18,10 @@ struct SaKey {
   std::uint32_t reqid = 0;
   std::uint32_t replay_window = 0;
   bool tunnel = false;
-  Octets key;       // with an AEAD, salt last
-  Octets auth_key;  // none with an AEAD
+  bool esn = false;                 // sequence numbers of 64 bits
+  std::uint32_t sequence_high = 0;  // upper half of the last one sent or received
+  Octets key;                       // with an AEAD, salt last; none with NULL encryption
+  Octets auth_key;                  // none with an AEAD
   friend bool operator==(const SaKey&, const SaKey&) = default;
 };
 

@@ -45,10 +45,12 @@ TEST_P(SegmentOf, CountsOpenedFramesBySpi) {
 }
 
 TEST_P(SegmentOf, OpensEverySuite) {
-  for (const SaKey& key : {gcm128_key(), gcm256_key(), cbc_key()}) {
-    File file;
-    file.add_esp(a_, key, 1);
-    EXPECT_EQ(look(file, group_, {sa(a_, key)}).opened, 1U) << key.algorithm << key.key.size();
+  for (const SaKey& plain : keys_of_all_suites()) {
+    for (const SaKey& key : {plain, with_esn(plain, 9)}) {
+      File file;
+      file.add_esp(a_, key, 1);
+      EXPECT_EQ(look(file, group_, {sa(a_, key)}).opened, 1U) << key.algorithm << key.key.size();
+    }
   }
 }
 

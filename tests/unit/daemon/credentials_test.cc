@@ -154,6 +154,22 @@ TEST_F(CredentialsTest, CheckFindsEverythingThatIsWrong) {
   EXPECT_THAT(findings_text(check_config(config_, kNow)), HasSubstr("daemon.no-interface"));
 }
 
+TEST_F(CredentialsTest, AKernelThatOffersNothingIsWrongAndOneThatOffersSomethingIsNot) {
+  using Lacks = std::vector<xfrm::KernelLack>;
+  EXPECT_TRUE(kernel_finding(Lacks{}).good);
+  Lacks lacks;
+  for (const auto suite : xfrm::kEspSuites) {
+    for (const auto family : {IpFamily::kV4, IpFamily::kV6}) {
+      lacks.push_back({suite, family, false, "modprobe it"});
+    }
+  }
+  EXPECT_FALSE(kernel_finding(lacks).good);
+  lacks.back().only_esn = true;
+  EXPECT_TRUE(kernel_finding(lacks).good);
+  EXPECT_NE(kernel_finding(lacks).text.find("modprobe it"), std::string::npos);
+  EXPECT_FALSE(kernel_finding(fail(ErrorKind{"netlink.open-failed"})).good);
+}
+
 TEST_F(CredentialsTest, CheckSaysWhatTheAgentWouldDo) {
   config_.limits.groups = {"demo"};
   const auto text = explain(config_);

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/ctl/render.h"
+
 namespace gkmpd::daemon {
 namespace {
 
@@ -101,6 +103,42 @@ TEST(Views, StatusTellsAgeOfTheList) {
   // A list dated within the forgiven clock error is not of a negative age.
   status.crl_this_update = kTime + seconds(90);
   EXPECT_EQ(to_json(status)["crl"]["age_s"], 0);
+}
+
+const std::vector<xfrm::KernelLack> kLacks = {
+    {xfrm::EspSuite::kChaCha20Poly1305, IpFamily::kV4, false, "modprobe one"},
+    {xfrm::EspSuite::kNullHmacSha256, IpFamily::kV4, true, "modprobe two"},
+    {xfrm::EspSuite::kChaCha20Poly1305, IpFamily::kV6, false, "modprobe one"}};
+
+TEST(Views, WhatTheKernelLacksIsOneLineByCause) {
+  EXPECT_EQ(lacks_text(kLacks),
+            "chacha20-poly1305 over IPv4 and IPv6: modprobe one; "
+            "null-hmac-sha-256 with esn over IPv4: modprobe two");
+  std::vector<xfrm::KernelLack> more = kLacks;
+  more.push_back({xfrm::EspSuite::kAesGcm128, IpFamily::kV4, true, "modprobe two"});
+  more.push_back({xfrm::EspSuite::kAesGcm256, IpFamily::kV6, false, "modprobe two"});
+  EXPECT_EQ(lacks_text(more),
+            "chacha20-poly1305 over IPv4 and IPv6: modprobe one; "
+            "null-hmac-sha-256 with esn, aes-gcm-128 with esn over IPv4: modprobe two; "
+            "aes-gcm-256 over IPv6: modprobe two");
+  EXPECT_EQ(lacks_text({}), "");
+}
+
+TEST(Views, StatusTellsWhatTheKernelLacks) {
+  Status status;
+  EXPECT_EQ(to_json(status)["kernel"]["lacks"].dump(), "[]");
+  EXPECT_EQ(ctl::status_text(to_json(status)).find("kernel lacks"), std::string::npos);
+  status.kernel_lacks = kLacks;
+  EXPECT_EQ(to_json(status)["kernel"]["lacks"][1].dump(),
+            "{\"suite\":\"null-hmac-sha-256\",\"family\":\"IPv4\",\"only_esn\":true,"
+            "\"remedy\":\"modprobe two\"}");
+  const std::string text = ctl::status_text(to_json(status));
+  EXPECT_NE(text.find("kernel lacks     chacha20-poly1305 over IPv6: modprobe one\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("kernel lacks     null-hmac-sha-256 with esn over IPv4: modprobe two\n"),
+            std::string::npos)
+      << text;
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "agent/crypto/hash.h"
 #include "agent/identity/errors.h"
 #include "agent/identity/token.h"
@@ -220,9 +222,10 @@ TEST(Policy, ListsHaveLimitsAndNoRepetition) {
 
 TEST(Policy, WhatThisVersionLacksIsNamed) {
   PolicyOptions options;
-  options.suite = "aes-gcm-192";
-  expect_refused(policy_text(options), kTokenUnsupported,
-                 R"(ipsec.suite: this version knows "aes-gcm-128", "aes-gcm-256", "aes-cbc)");
+  options.suite = "aes-ccm-128";
+  expect_refused(
+      policy_text(options), kTokenUnsupported,
+      R"(ipsec.suite: this version knows "aes-gcm-128", "aes-gcm-192", "aes-gcm-256", )");
   options = {};
   options.mode = "beet";
   expect_refused(policy_text(options), kTokenUnsupported, "ipsec.mode");
@@ -285,7 +288,8 @@ TEST(Policy, EveryChoiceIsRead) {
 TEST(Policy, SendersShareAKeyOnlyWhereThatIsSafe) {
   PolicyOptions options;
   options.sender_mode = "shared";
-  for (const char* suite : {"aes-gcm-128", "aes-gcm-256"}) {
+  for (const char* suite : {"aes-gcm-128", "aes-gcm-192", "aes-gcm-256", "chacha20-poly1305",
+                            "aes-gmac-128", "aes-gmac-256"}) {
     options.suite = suite;
     expect_refused(policy_text(options), kTokenUnsafe, "RFC 6054");
   }
@@ -301,20 +305,65 @@ TEST(Policy, SendersShareAKeyOnlyWhereThatIsSafe) {
   const auto without = parse_policy(with(policy_text(options), "replay_window", ""));
   ASSERT_TRUE(without) << without.error().text();
   EXPECT_EQ(without->replay_window, 0U);
+  options.suite = "null-hmac-sha-256";
+  EXPECT_TRUE(parse_policy(policy_text(options)));
+}
+
+TEST(Policy, EverySuiteHasOneName) {
+  std::set<std::string_view> names;
+  for (const xfrm::EspSuite suite : xfrm::kEspSuites) {
+    PolicyOptions options;
+    options.suite = std::string(to_text(suite));
+    names.insert(to_text(suite));
+    const auto policy = parse_policy(policy_text(options));
+    ASSERT_TRUE(policy) << options.suite << ": " << policy.error().text();
+    EXPECT_EQ(policy->suite, suite);
+    EXPECT_EQ(esp_suite_from_text(to_text(suite)), suite);
+  }
+  EXPECT_EQ(names.size(), 12U);
+  EXPECT_EQ(to_text(xfrm::EspSuite::kAesCbc256HmacSha384), "aes-cbc-256-hmac-sha-384");
+  EXPECT_EQ(to_text(xfrm::EspSuite::kNullHmacSha512), "null-hmac-sha-512");
+}
+
+TEST(Policy, ExtendedSequenceNumbersAreAChoiceOfEachSender) {
+  EXPECT_FALSE(parse_policy(ordinary())->esn);
+  EXPECT_FALSE(parse_policy(with(ordinary(), "esn", ""))->esn);
+  const auto policy = parse_policy(with(ordinary(), "esn", "esn = true"));
+  ASSERT_TRUE(policy) << policy.error().text();
+  EXPECT_TRUE(policy->esn);
+  for (const char* other : {"esn = 1", "esn = \"true\""})
+    expect_refused(with(ordinary(), "esn", other), kTokenField, "ipsec.esn: must be true or false");
+  PolicyOptions options;
+  options.suite = "aes-cbc-128-hmac-sha-256";
+  options.sender_mode = "shared";
+  options.replay_window = 0;
+  ASSERT_TRUE(parse_policy(policy_text(options)));
+  options.esn = true;
+  expect_refused(policy_text(options), kTokenUnsafe, "ipsec.esn: ");
 }
 
 TEST(Policy, TheControlSuiteIsAsStrongAsTheSuite) {
-  PolicyOptions options;
-  options.suite = "aes-gcm-256";
-  const std::string text = policy_text(options);
-  const auto policy = parse_policy(text);
-  ASSERT_TRUE(policy) << policy.error().text();
-  EXPECT_EQ(policy->control_suite, Suite::kX25519Sha384);
-  for (const char* weak : {"x25519-sha256", "p256-sha256"}) {
-    expect_refused(text + "suite = \"" + weak + "\"\n", kTokenUnsafe, "control.suite");
+  for (const char* suite : {"aes-gcm-192", "aes-gcm-256", "chacha20-poly1305", "aes-gmac-256",
+                            "aes-cbc-256-hmac-sha-384", "aes-cbc-256-hmac-sha-512",
+                            "null-hmac-sha-384", "null-hmac-sha-512"}) {
+    PolicyOptions options;
+    options.suite = suite;
+    const std::string text = policy_text(options);
+    const auto policy = parse_policy(text);
+    ASSERT_TRUE(policy) << policy.error().text();
+    EXPECT_EQ(policy->control_suite, Suite::kX25519Sha384) << suite;
+    for (const char* weak : {"x25519-sha256", "p256-sha256"}) {
+      expect_refused(text + "suite = \"" + weak + "\"\n", kTokenUnsafe, "control.suite");
+    }
+    for (const char* strong : {"x25519-sha384", "p384-sha384"}) {
+      EXPECT_TRUE(parse_policy(text + "suite = \"" + strong + "\"\n")) << strong;
+    }
   }
-  for (const char* strong : {"x25519-sha384", "p384-sha384"}) {
-    EXPECT_TRUE(parse_policy(text + "suite = \"" + strong + "\"\n")) << strong;
+  for (const char* suite :
+       {"aes-gcm-128", "aes-cbc-128-hmac-sha-256", "aes-gmac-128", "null-hmac-sha-256"}) {
+    PolicyOptions options;
+    options.suite = suite;
+    EXPECT_EQ(parse_policy(policy_text(options))->control_suite, Suite::kX25519Sha256) << suite;
   }
 }
 

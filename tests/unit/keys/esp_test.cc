@@ -46,6 +46,18 @@ TEST(EspKeys, AreOfTheSuitesLengthAndDifferByEveryInput) {
           .sender_key(xfrm::EspSuite::kAesGcm128, 0x0a000001, 1));
 }
 
+// Two suites with keys of one length have different keys all the same.
+TEST(EspKeys, EverySuiteHasKeysOfItsOwn) {
+  const EspKeys keys(kHash, Secret::copy_of(Bytes(32, 3)), crypto::sha256({as_bytes("statement")}));
+  std::set<std::string> beginnings;
+  for (const xfrm::EspSuite suite : xfrm::kEspSuites) {
+    const Secret key = keys.sender_key(suite, 0x0a000001, 1);
+    EXPECT_EQ(key.size(), xfrm::key_material_size(suite));
+    EXPECT_TRUE(beginnings.insert(to_hex(key.expose().first(20))).second);
+  }
+  EXPECT_EQ(beginnings.size(), 12U);
+}
+
 TEST(EspKeys, FollowTheProtocolDocument) {
   const Digest statement = crypto::sha256({as_bytes("statement")});
   const Secret gtek = Secret::copy_of(Bytes(32, 3));

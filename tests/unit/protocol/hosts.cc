@@ -51,7 +51,8 @@ void TestNet::restart(TestNode& node) {
                               .key = host.key,
                               .addresses = {node.address.ip},
                               .port = node.address.port,
-                              .hosts = {}},
+                              .hosts = {},
+                              .kernel_lacks = node.kernel_lacks},
                              node.disk, node.random, now_, node.adopted);
   if (!made) {
     std::cerr << "endpoint of " << node.name << ": " << made.error().text() << "\n";

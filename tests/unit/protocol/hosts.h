@@ -30,6 +30,7 @@ struct TestNode {
   std::vector<SocketAddress> joined;
   std::vector<protocol::Report> reports;
   identity::LocalLimits limits;
+  std::vector<xfrm::KernelLack> kernel_lacks;
   Result<void> save_outcome;     // what the next saves answer
   Result<void> install_outcome;  // what the next installs answer
   Result<protocol::Kept> keep_outcome = protocol::Kept{.sending = true, .missing = {}};
@@ -60,7 +61,8 @@ class TestNet {
   /// Adds a host at 10.9.0.(1 + hosts so far), with the present revocation list.
   TestNode& add(const std::string& name, const HostOptions& options = {});
   TestNode& add_controller(const std::string& name);
-  /// Starts the host's endpoint anew from its disk, with its limits and the present list.
+  /// Starts the host's endpoint anew from its disk, with its limits, its kernel and the present
+  /// list.
   void restart(TestNode& node);
   [[nodiscard]] TestNode& node(const std::string& name) { return *nodes_.at(name); }
   [[nodiscard]] TestHost& credentials(const std::string& name) { return credentials_.at(name); }

@@ -142,6 +142,79 @@ TEST(MemberReview, TheHostsOwnLimitsStandAboveTheToken) {
   EXPECT_NE(member.why.find("identity.token-limits"), std::string::npos);
 }
 
+xfrm::KernelLack lack_of(xfrm::EspSuite suite, IpFamily family, bool only_esn = false) {
+  return {suite, family, only_esn, "modprobe it"};
+}
+
+TEST(MemberReview, ATokenThatTheKernelCannotObeyIsRefused) {
+  TestNet net;
+  net.add_controller("a");
+  net.add("b");
+  net.add("c");
+  net.node("b").kernel_lacks = {lack_of(xfrm::EspSuite::kAesGcm128, IpFamily::kV4)};
+  net.restart(net.node("b"));
+  const TestGroup group = net.group();
+  ASSERT_TRUE(net.create("a", group));
+  net.pass(seconds(5));
+  EXPECT_FALSE(net.node("b").endpoint->held_keys(group.id));
+  EXPECT_FALSE(net.node("b").kernel);
+  EXPECT_TRUE(net.node("b").disk.empty());
+  EXPECT_GE(net.node("b").count(protocol::kKernelLacks), 1U);
+  EXPECT_TRUE(net.node("b").reported("refused"));
+  EXPECT_TRUE(net.node("c").endpoint->held_keys(group.id));
+  const auto member = net.node("a").endpoint->group("demo")->members.at(0);
+  EXPECT_NE(member.why.find("protocol.kernel-lacks"), std::string::npos) << member.why;
+}
+
+TEST(MemberReview, WhatTheTokenDoesNotAskForMayLack) {
+  TestNet net;
+  net.add_controller("a");
+  net.add("b");
+  net.node("b").kernel_lacks = {lack_of(xfrm::EspSuite::kAesGcm256, IpFamily::kV4),
+                                lack_of(xfrm::EspSuite::kAesGcm128, IpFamily::kV6),
+                                lack_of(xfrm::EspSuite::kAesGcm128, IpFamily::kV4, true)};
+  net.restart(net.node("b"));
+  const TestGroup group = net.group();
+  ASSERT_TRUE(net.create("a", group));
+  net.pass(seconds(5));
+  EXPECT_TRUE(net.node("b").endpoint->held_keys(group.id));
+}
+
+TEST(ControllerReview, ATokenThatItsKernelCannotObeyIsNotBegun) {
+  TestNet net;
+  net.add_controller("a");
+  net.add("b");
+  net.node("a").kernel_lacks = {lack_of(xfrm::EspSuite::kAesGcm128, IpFamily::kV4, true)};
+  net.restart(net.node("a"));
+  PolicyOptions options;
+  options.esn = true;
+  const auto refused = net.create("a", net.group(options));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, protocol::kKernelLacks);
+  EXPECT_EQ(refused.error().detail,
+            "this host's kernel lacks aes-gcm-128 with extended sequence numbers over IPv4: "
+            "modprobe it");
+  EXPECT_TRUE(net.log.empty());
+  EXPECT_TRUE(net.node("a").disk.empty());
+  EXPECT_TRUE(net.node("a").endpoint->groups().empty());
+}
+
+TEST(ControllerReview, TheGroupsSequenceNumbersReachTheKernel) {
+  for (const bool esn : {false, true}) {
+    TestNet net;
+    net.add_controller("a");
+    net.add("b");
+    PolicyOptions options;
+    options.esn = esn;
+    ASSERT_TRUE(net.create("a", net.group(options)));
+    net.pass(seconds(5));
+    for (const char* host : {"a", "b"}) {
+      ASSERT_TRUE(net.node(host).kernel) << host;
+      EXPECT_EQ(net.node(host).kernel->esn, esn) << host;
+    }
+  }
+}
+
 TEST(MemberReview, AnOlderTokenIsRefused) {
   TestNet net;
   net.add_controller("a");

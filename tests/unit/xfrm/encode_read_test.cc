@@ -35,6 +35,7 @@ TEST(DecodeSa, ReadsBackWhatWasEncoded) {
       ASSERT_TRUE(read && *read) << sa.id().text();
       EXPECT_TRUE((*read)->same_as(sa)) << sa.id().text();
       EXPECT_EQ((*read)->suite, spec.suite);
+      EXPECT_EQ((*read)->esn, spec.esn);
       EXPECT_EQ((*read)->shared(), spec.sender_mode == SenderMode::kShared);
       EXPECT_EQ((*read)->hard_lifetime_s, 3600U);
     }
@@ -116,7 +117,7 @@ TEST(DecodeSa, WhatDiffersFromOursIsNotRegular) {
   const Bytes ours = shown(own_sa());
   const std::vector<void (*)(xfrm_usersa_info&)> changes = {
       [](xfrm_usersa_info& sa) { sa.mode = XFRM_MODE_BEET; },
-      [](xfrm_usersa_info& sa) { sa.flags = XFRM_STATE_ESN; },
+      [](xfrm_usersa_info& sa) { sa.flags = XFRM_STATE_NOECN; },
       [](xfrm_usersa_info& sa) { sa.replay_window = 32; },
       [](xfrm_usersa_info& sa) { sa.sel.prefixlen_s = 24; },
       [](xfrm_usersa_info& sa) { sa.sel.saddr.a4 = 1; },
@@ -201,6 +202,8 @@ TEST(DecodeSa, AMacIsShownTwiceByTheKernel) {
 
 TEST(DecodeSa, AnotherCipherOrMacIsNotRegular) {
   const CbcHmac others[] = {{.cipher = "ecb(cipher_null)"},
+                            {.cipher = "ctr(aes)"},
+                            {.mac = "hmac(sha384)", .mac_key_bits = 384, .mac_bits = 192},
                             {.cipher = "cbc(aes"},
                             {.cipher = "cbc(aes)x"},
                             {.cipher_key_bits = 256},
@@ -237,7 +240,7 @@ TEST(DecodeSa, ACipherWithoutMacOrAMacWithoutCipherIsNotRegular) {
 }
 
 TEST(DecodeSa, AnAeadKeyOfNoSuiteIsNotRegular) {
-  for (const std::size_t size : {19U, 28U, 35U, 37U, 48U}) {
+  for (const std::size_t size : {19U, 27U, 32U, 35U, 37U, 48U}) {
     SaState sa = own_sa();
     sa.key = Secret(size);
     const auto read = read_sa(shown(sa));
@@ -262,6 +265,23 @@ TEST(DecodeSa, AWindowIsReadAndMustHaveOurForm) {
       read_sa(shown(shared) + attribute(XFRMA_REPLAY_ESN_VAL, netlink::object_bytes(state)));
   EXPECT_EQ((*wide)->replay_window, 64U);
   EXPECT_FALSE((*wide)->same_as(shared));
+}
+
+TEST(DecodeSa, TheSequenceNumberReceivedIsReadBack) {
+  SaState sa = sa_of(test::with_esn(demo_group()), 0x0a000002);
+  sa.last_received = 0x0000000200000009;
+  const auto read = read_sa(shown(sa));
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ((*read)->last_received, 0x0000000200000009U);
+  EXPECT_TRUE((*read)->same_as(sa));
+  EXPECT_TRUE((*read)->esn);
+}
+
+// Half of the peers would compute another ICV.
+TEST(DecodeSa, AnSaWithoutEsnIsNotOneWith) {
+  const SaState with_esn = sa_of(test::with_esn(demo_group()), 0x0a000001);
+  EXPECT_FALSE((*read_sa(shown(own_sa())))->same_as(with_esn));
+  EXPECT_FALSE((*read_sa(shown(with_esn)))->same_as(own_sa()));
 }
 
 TEST(DecodeSa, TheSelectorOfASharedSaIsAnySource) {

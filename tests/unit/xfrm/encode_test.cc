@@ -97,11 +97,42 @@ TEST(Encode, DumpRequests) {
 
 TEST(Encode, AddSaOfTheOtherSuites) {
   for (const auto& [suite, name] : {std::pair{EspSuite::kAesGcm256, "add_sa_gcm256"},
-                                    {EspSuite::kAesCbc128HmacSha256, "add_sa_cbc_sha256"}}) {
+                                    {EspSuite::kAesCbc128HmacSha256, "add_sa_cbc_sha256"},
+                                    {EspSuite::kAesGcm192, "add_sa_gcm192"},
+                                    {EspSuite::kChaCha20Poly1305, "add_sa_chacha"},
+                                    {EspSuite::kAesCbc256HmacSha384, "add_sa_cbc_sha384"},
+                                    {EspSuite::kAesCbc256HmacSha512, "add_sa_cbc_sha512"},
+                                    {EspSuite::kAesGmac128, "add_sa_gmac128"},
+                                    {EspSuite::kAesGmac256, "add_sa_gmac256"},
+                                    {EspSuite::kNullHmacSha256, "add_sa_null_sha256"},
+                                    {EspSuite::kNullHmacSha384, "add_sa_null_sha384"},
+                                    {EspSuite::kNullHmacSha512, "add_sa_null_sha512"}}) {
     const GroupSpec spec = test::with_suite(demo_group(), suite);
     ASSERT_TRUE(check(spec));
     expect_golden(name, AddSa{sa_of(spec, 0x0a000001)});
   }
+}
+
+// The smallest window, so that a person can read its bitmap.
+TEST(Encode, AddSaThatGoesOnFromASequenceNumber) {
+  GroupSpec spec = test::with_esn(demo_group());
+  spec.replay_window = kMinReplayWindow;
+  expect_golden("add_sa_esn", AddSa{sa_of(spec, 0x0a000001)});
+  spec.senders[1].last_received = 0x0000000100000020;
+  ASSERT_TRUE(check(spec));
+  expect_golden("add_sa_esn_seeded", AddSa{sa_of(spec, 0x0a000002)});
+}
+
+// A stage of the largest requests goes in sends of kMaxBatch.
+TEST(Encode, ABatchHasRoomForTheLargestRequests) {
+  GroupSpec spec = test::with_esn(test::with_suite(ipv6_group(), EspSuite::kAesCbc256HmacSha512));
+  spec.replay_window = kMaxReplayWindow;
+  spec.senders[1].last_received = 1;
+  ASSERT_TRUE(check(spec));
+  const SaState sa = sa_of(spec, 0x0a000002);
+  netlink::Batch batch;
+  for (std::size_t i = 0; i < netlink::kMaxBatch; ++i)
+    EXPECT_EQ(encode(batch, AddSa{sa.clone()}), i);
 }
 
 TEST(Encode, AddSharedSa) {

@@ -143,10 +143,11 @@ const Addresses kIpv6{"ff05::1111", "ff05::1112", "fd09::", "::"};
 void choose_suite(Dice& dice, GroupSpec& spec) {
   if (dice.chance(3)) {
     spec.sender_mode = SenderMode::kShared;
-    spec.suite = EspSuite::kAesCbc128HmacSha256;
+    spec.suite = dice.chance(2) ? EspSuite::kAesCbc128HmacSha256 : EspSuite::kNullHmacSha512;
     spec.replay_window = 0;
   } else {
-    if (dice.chance(4)) spec.suite = test::kAllSuites[dice.below(3)];
+    if (dice.chance(4)) spec.suite = kEspSuites[dice.below(kEspSuites.size())];
+    spec.esn = dice.chance(4);
     spec.replay_window = dice.chance(8) ? 64 : kDefaultReplayWindow;
   }
 }

@@ -12,9 +12,6 @@ namespace gkmpd::xfrm::test {
 
 [[nodiscard]] inline IpAddress ip(const std::string& text) { return *IpAddress::parse(text); }
 
-inline constexpr EspSuite kAllSuites[] = {EspSuite::kAesGcm128, EspSuite::kAesGcm256,
-                                          EspSuite::kAesCbc128HmacSha256};
-
 /// A suite's key material, counting up from `first`.
 [[nodiscard]] inline Secret counting_key(std::uint8_t first,
                                          EspSuite suite = EspSuite::kAesGcm128) {
@@ -100,11 +97,19 @@ inline constexpr EspSuite kAllSuites[] = {EspSuite::kAesGcm128, EspSuite::kAesGc
   return spec;
 }
 
-/// Every suite, sender mode and IPsec mode in both families.
+[[nodiscard]] inline GroupSpec with_esn(GroupSpec spec) {
+  spec.esn = true;
+  return spec;
+}
+
+/// Every suite, sender mode and IPsec mode in both families, with and without ESN.
 [[nodiscard]] inline std::vector<GroupSpec> groups_of_all_kinds() {
   std::vector<GroupSpec> groups;
   for (const auto family : {demo_group, ipv6_group}) {
-    for (const EspSuite suite : kAllSuites) groups.push_back(with_suite(family(), suite));
+    for (const EspSuite suite : kEspSuites) {
+      groups.push_back(with_suite(family(), suite));
+      groups.push_back(with_esn(with_suite(family(), suite)));
+    }
     groups.push_back(with_shared_sa(family()));
     groups.push_back(in_tunnel_mode(family()));
   }
@@ -123,6 +128,7 @@ inline constexpr EspSuite kAllSuites[] = {EspSuite::kAesGcm128, EspSuite::kAesGc
   copy.mode = spec.mode;
   copy.sender_mode = spec.sender_mode;
   copy.replay_window = spec.replay_window;
+  copy.esn = spec.esn;
   copy.own_source = spec.own_source;
   copy.active_generation = spec.active_generation;
   copy.earlier = spec.earlier;
