@@ -116,8 +116,8 @@ inline constexpr std::uint32_t kMinReplayWindow = 32;
 inline constexpr std::uint32_t kMaxReplayWindow = 4096;
 inline constexpr std::uint32_t kDefaultReplayWindow = 1024;
 
-/// A group's place in our reqid and policy index ranges: 0 to kMaxGroupSlot, unique on this host, kept
-/// over restarts by the store.
+/// A group's place in our reqid and policy index ranges: 0 to kMaxGroupSlot, unique on this host,
+/// kept over restarts by the store.
 using GroupSlot = std::uint16_t;
 inline constexpr GroupSlot kMaxSlot = 0x0fff;
 /// No group's: of the SAs with which the kernel is asked what it offers (offer.h).

@@ -63,7 +63,11 @@ xfrm::GroupSpec spec_of(const store::InstalledGroup& row, xfrm::GroupSlot slot,
   spec.slot = slot;
   spec.destination = IpAddress::parse(row.data_address).value_or(IpAddress{});
   spec.port = row.data_port;
-  if (!standing.sas.empty()) spec.mode = standing.sas.front().mode;
+  for (const xfrm::SaState& sa : standing.sas) spec.mode = sa.mode;
+  // When no SA is left the inbound policy still knows.
+  for (const xfrm::PolicyState& policy : standing.policies) {
+    if (standing.sas.empty() && policy.kind == xfrm::PolicyKind::kIn) spec.mode = policy.mode;
+  }
   if (sent == nullptr || sent->shared()) return spec;
   spec.own_source = sent->source;
   spec.active_generation = xfrm::generation_of_reqid(sent->reqid);
@@ -159,9 +163,9 @@ xfrm::KernelState kept_state(const store::InstalledGroup& row, xfrm::GroupSlot s
   const xfrm::Generation newest = generation_of(row);
   xfrm::KernelState kept;
   for (const xfrm::SaState& sa : standing.sas) {
-    const bool stays = keep == protocol::Keep::kBoth ||
-                       (keep == protocol::Keep::kNewest &&
-                        xfrm::generation_of_reqid(sa.reqid) == newest);
+    const bool stays =
+        keep == protocol::Keep::kBoth ||
+        (keep == protocol::Keep::kNewest && xfrm::generation_of_reqid(sa.reqid) == newest);
     // One that is not as we made it is not bound to its sender.
     if (stays && sa.regular) kept.sas.push_back(sa.clone());
   }

@@ -21,10 +21,9 @@ Result<void> Agent::follow_kernel(unsigned interface) {
       {addresses, [this](const IpAddress& address) { return compare(address); }, tell});
   if (!kernel) return pass_on(kernel);
   kernel_watch_ = *std::move(kernel);
-  auto links = LinkFollower::start(
-      loop_, interface,
-      {[this] { return check_interface(config_); },
-       [this](unsigned index) { return move_to(index); }, tell});
+  auto links = LinkFollower::start(loop_, interface,
+                                   {[this] { return check_interface(config_); },
+                                    [this](unsigned index) { return move_to(index); }, tell});
   if (!links) return pass_on(links);
   link_follower_ = *std::move(links);
   return {};

@@ -34,8 +34,8 @@ void LinkFollower::on_timer() {
   if (const auto renewed = hooks_.renew(*index); !renewed) return lose(renewed.error());
   index_ = *index;
   lost_.clear();
-  hooks_.report({Report::Level::kInfo, "interface-back", "", "",
-                 "control addresses are listened to again"});
+  hooks_.report(
+      {Report::Level::kInfo, "interface-back", "", "", "control addresses are listened to again"});
 }
 
 void LinkFollower::lose(const Error& why) {

@@ -16,9 +16,8 @@ std::optional<milliseconds> RepairSchedule::note(const IpAddress& address, MonoT
 }
 
 std::optional<IpAddress> RepairSchedule::take_due(const std::vector<IpAddress>& all, MonoTime now) {
-  std::erase_if(places_, [&](const auto& entry) {
-    return std::ranges::find(all, entry.first) == all.end();
-  });
+  std::erase_if(
+      places_, [&](const auto& entry) { return std::ranges::find(all, entry.first) == all.end(); });
   if (now >= check_at_) {
     check_at_ = now + kCheckInterval;
     for (const IpAddress& address : all) (void)note(address, now - kRepairSettle);

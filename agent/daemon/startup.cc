@@ -68,7 +68,8 @@ void report_adopted(const protocol::AdoptedGroup& group, const Reporter& report)
                       time_text(group.memo.not_after))});
   if (group.missing.empty()) return;
   report({Report::Level::kWarning, "adopted-incomplete", group.name, "",
-          fmt::format("{}; policies are put back, SAs when the group is created again", group.missing)});
+          fmt::format("{}; policies are put back, SAs when the group is created again",
+                      group.missing)});
 }
 
 Result<std::vector<protocol::AdoptedGroup>> take_over(Installer& installer, WallTime now,

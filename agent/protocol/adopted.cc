@@ -80,8 +80,8 @@ void AdoptedGroups::handle_kept(Context& context, Now now, InstallId id,
   entry.ask_at = now.mono + entry.retry_wait;
   entry.retry_wait = std::min(entry.retry_wait * 2, kRetryInstallMax);
   context.out.count(outcome.error().kind);
-  context.out.report({Report::Level::kError, "install-failed", entry.group.name, "",
-                      entry.group.missing});
+  context.out.report(
+      {Report::Level::kError, "install-failed", entry.group.name, "", entry.group.missing});
 }
 
 std::optional<MonoTime> AdoptedGroups::next_timeout() const {

@@ -54,9 +54,10 @@ inline constexpr milliseconds kStatusInterval{500};
 inline constexpr milliseconds kRetryInstallFirst{1000};
 inline constexpr milliseconds kRetryInstallMax{60'000};
 
-/// Ids of a sender in one epoch, each with its key and SA. The first is sent under; the next when the
-/// SA of the one before was lost, since a key is never put in for output twice (profile S14, P24).
-/// Receivers hold SAs for all of them from the start: each more is an SA per sender on every host.
+/// Ids of a sender in one epoch, each with its key and SA. The first is sent under; the next when
+/// the SA of the one before was lost, since a key is never put in for output twice (profile S14,
+/// P24). Receivers hold SAs for all of them from the start: each more is an SA per sender on every
+/// host.
 inline constexpr std::uint16_t kSenderRun = 2;
 /// The longest run that a member takes from a controller.
 inline constexpr std::uint16_t kMaxSenderRun = 16;

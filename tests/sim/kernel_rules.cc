@@ -116,9 +116,8 @@ bool KernelRules::on_keep(HostIndex host, const GroupId& group, xfrm::Generation
            (keep == protocol::Keep::kNewest && sa.generation != newest);
   });
   const auto sends_under = [&](xfrm::Generation generation) {
-    return std::ranges::any_of(installed.sas, [&](const Sa& sa) {
-      return sa.outbound && sa.generation == generation;
-    });
+    return std::ranges::any_of(
+        installed.sas, [&](const Sa& sa) { return sa.outbound && sa.generation == generation; });
   };
   if (installed.protects && !sends_under(*installed.protects)) installed.protects.reset();
   if (!installed.protects && keep == protocol::Keep::kNewest && sends_under(newest)) {

@@ -445,8 +445,8 @@ void World::take(HostIndex index, const protocol::KeepGroup& keep) {
     findings_.add(now_, index, "not-adopted", "a group is to be kept that was never installed");
     return;
   }
-  const auto newest = static_cast<xfrm::Generation>(recorded->second.memo.tuple.epoch &
-                                                    xfrm::kMaxGeneration);
+  const auto newest =
+      static_cast<xfrm::Generation>(recorded->second.memo.tuple.epoch & xfrm::kMaxGeneration);
   protocol::Kept kept;
   kept.sending = kernels_.on_keep(index, keep.group, newest, keep.keep);
   const unsigned incarnation = hosts_[index]->incarnation;

@@ -215,6 +215,18 @@ TEST_F(KeptState, AfterTheEndGuardAndInboundPolicyRemain) {
   EXPECT_EQ(left.policies.size(), 2U);
 }
 
+TEST_F(KeptState, ATunnelStaysOneWithAndWithoutSas) {
+  wanted_.spec.mode = xfrm::IpsecMode::kTunnel;
+  kernel_ = xfrm::wanted_state(wanted_.spec);
+  EXPECT_TRUE(operations(Keep::kNewest).empty());
+  const auto before = kernel_.policies;
+  lose_policy(xfrm::PolicyKind::kIn);
+  EXPECT_EQ(kept(Keep::kNewest).policies, before);
+  kernel_ = kept(Keep::kClosed);
+  EXPECT_EQ(kernel_.policies, std::vector(before.begin(), before.begin() + 2));
+  EXPECT_TRUE(operations(Keep::kClosed).empty());
+}
+
 TEST_F(KeptState, AnSaThatIsNotAsWeMadeItGoes) {
   kernel_.sas[0].regular = false;
   EXPECT_EQ(kept(Keep::kBoth).sas.size(), 1U);
