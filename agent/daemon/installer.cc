@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/daemon/errors.h"
 
@@ -286,6 +287,24 @@ Result<std::vector<xfrm::Stage>> Installer::choose(protocol::InstallGroup& wante
   }
 }
 
+void Installer::carry_received(protocol::InstallGroup& wanted, const xfrm::KernelState& standing) {
+  std::map<xfrm::ObjectId, const xfrm::SaState*> there;
+  for (const xfrm::SaState& sa : standing.sas) {
+    if (sa.regular) there.emplace(sa.id(), &sa);
+  }
+  const auto before = std::exchange(received_[wanted.group], {});
+  for (xfrm::SenderSa& sa : wanted.spec.senders) {
+    if (sa.outbound) continue;
+    const xfrm::ObjectId id = id_of(wanted.spec, sa);
+    if (const auto known = before.find(id); known != before.end()) sa.last_received = known->second;
+    const auto found = there.find(id);
+    if (found != there.end() && found->second->key.equals(sa.key)) {
+      sa.last_received = std::max(sa.last_received, found->second->last_received);
+    }
+    if (sa.last_received != 0) received_[wanted.group].emplace(id, sa.last_received);
+  }
+}
+
 Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
   auto slot = store_.slot_of(wanted.group, xfrm::kMaxGroupSlot);
   if (!slot) return pass_on(slot);
@@ -300,6 +319,7 @@ Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done
   auto standing = kernel_.read(ours);
   if (!standing) return pass_on(standing);
 
+  carry_received(wanted, *standing);
   std::vector<std::uint32_t> left_out;
   auto stages = choose(wanted, *standing, left_out);
   if (!stages) return pass_on(stages);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -108,6 +109,9 @@ class Installer {
   [[nodiscard]] Result<void> record(const store::InstalledGroup& row,
                                     const std::vector<xfrm::ObjectId>& recorded,
                                     const std::vector<xfrm::ObjectId>& wanted);
+  /// Notes how far each inbound SA had come when it was last seen, and has one that is put back go
+  /// on from there (profile S16): what was recorded before then stays a repeat.
+  void carry_received(protocol::InstallGroup& wanted, const xfrm::KernelState& standing);
   [[nodiscard]] Result<void> execute(const EpochId& epoch, const std::vector<xfrm::Stage>& stages);
   [[nodiscard]] Result<void> forget(const std::vector<xfrm::ObjectId>& removed);
 
@@ -116,6 +120,8 @@ class Installer {
   KernelPlace place_;
   /// Burnt by this run for an installation that certainly did not come to it: still free.
   std::set<Outbound> unused_;
+  /// Of each group's wanted inbound SAs.
+  std::map<GroupId, std::map<xfrm::ObjectId, std::uint64_t>> received_;
 };
 
 }  // namespace gkmpd::daemon

@@ -68,6 +68,39 @@ TEST_F(Repair, AnUnchangedKernelCostsOneReadingAndNothingOnDisk) {
   EXPECT_EQ(std::filesystem::file_size(scratch_.path() + "-wal"), wal);
 }
 
+// Nobody else could tell: with the SA the kernel has forgotten what had come.
+TEST_F(Repair, AnInboundSaThatIsPutBackGoesOnFromWhereItWasLastSeen) {
+  Agent b(segment_, "b");
+  b.apply(sending("10.9.0.2", kOtherSpi));
+  const Listener at_a(segment_, "a", kGroup, kPort);
+  const Sender from_b(segment_, "b", "10.9.0.2");
+  const auto pass = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_EQ(from_b.send(kGroup, kPort, std::to_string(i)), 0);
+      ASSERT_EQ(at_a.next(), std::to_string(i));
+    }
+  };
+  const auto received = [&] {
+    const Inside inside(segment_.host("a"));
+    auto reader = xfrm::Kernel::open();
+    xfrm::GroupSpec spec = std::move(wanted().spec);
+    spec.slot = 0;  // the first that the store gives
+    const auto state = reader->read(xfrm::objects_of(spec));
+    for (const xfrm::SaState& sa : state->sas) {
+      if (sa.spi == kOtherSpi) return sa.last_received;
+    }
+    return std::uint64_t{0};
+  };
+  pass(20);
+  ASSERT_TRUE(installer_->install(wanted()));
+  pass(5);
+  segment_.ip("a", "xfrm state flush");
+  ASSERT_TRUE(installer_->install(wanted()));
+  EXPECT_EQ(received(), 20U);
+  pass(3);
+  EXPECT_EQ(received(), 28U);
+}
+
 TEST_F(Repair, EachObjectThatIsTakenOutIsPutBackAndNothingElseTouched) {
   add_foreign();
   const auto before = kernel();
