@@ -168,7 +168,7 @@ Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
   sa.mode = mode.value_or(IpsecMode::kTransport);
   sa.regular = !attributes.unexpected && suite && mode && binds_source(info->sel, sa) &&
                has_our_form_of_window(*info, attributes) && (info->flags & ~XFRM_STATE_ESN) == 0 &&
-               endless(info->lft);
+               endless(info->lft) && info->lft.hard_add_expires_seconds != 0;
   return sa;
 }
 

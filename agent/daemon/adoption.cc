@@ -63,10 +63,13 @@ xfrm::GroupSpec spec_of(const store::InstalledGroup& row, xfrm::GroupSlot slot,
   spec.slot = slot;
   spec.destination = IpAddress::parse(row.data_address).value_or(IpAddress{});
   spec.port = row.data_port;
-  for (const xfrm::SaState& sa : standing.sas) spec.mode = sa.mode;
-  // When no SA is left the inbound policy still knows.
+  for (const xfrm::SaState& sa : standing.sas) {
+    if (sa.regular) spec.mode = sa.mode;
+  }
+  // An SA may be somebody else's in our place; and when none is left the inbound policy still
+  // knows.
   for (const xfrm::PolicyState& policy : standing.policies) {
-    if (standing.sas.empty() && policy.kind == xfrm::PolicyKind::kIn) spec.mode = policy.mode;
+    if (policy.kind == xfrm::PolicyKind::kIn && policy.regular) spec.mode = policy.mode;
   }
   if (sent == nullptr || sent->shared()) return spec;
   spec.own_source = sent->source;

@@ -185,10 +185,11 @@ void Agent::perform(const protocol::JoinControl& event) {
   const auto& address = event.control_multicast;
   UdpSocket* socket = find_socket(udp_, address.ip.family);
   if (socket == nullptr) return;
-  if (auto joined = socket->join(address.ip); !joined) {
-    return report({Report::Level::kError, "control-not-joined", "", "", joined.error().text()});
-  }
+  // Also if this fails: what is to be listened to is tried again when the interface is back.
   joined_[event.group] = address;
+  if (auto joined = socket->join(address.ip); !joined) {
+    report({Report::Level::kError, "control-not-joined", "", "", joined.error().text()});
+  }
 }
 
 void Agent::perform(const protocol::LeaveControl& event) {

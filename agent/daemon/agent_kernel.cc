@@ -53,7 +53,7 @@ void Agent::perform(protocol::InstallGroup event) {
 void Agent::perform(const protocol::KeepGroup& event) {
   xfrm::Tally done;
   auto kept = installer_.keep(event.group, event.keep, now().wall, &done);
-  if (!done.empty()) {
+  if (event.repair && !done.empty()) {
     repaired_ = true;
     const auto groups = endpoint_.groups();
     const auto group = std::ranges::find(groups, event.group, &protocol::GroupView::id);

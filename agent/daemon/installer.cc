@@ -292,25 +292,29 @@ void Installer::carry_received(protocol::InstallGroup& wanted, const xfrm::Kerne
   for (const xfrm::SaState& sa : standing.sas) {
     if (sa.regular) there.emplace(sa.id(), &sa);
   }
-  const auto before = std::exchange(received_[wanted.group], {});
+  Received before =
+      std::exchange(received_[wanted.group], {.epoch_id = wanted.epoch_id, .numbers = {}});
+  if (before.epoch_id != wanted.epoch_id) before.numbers.clear();
+  auto& numbers = received_[wanted.group].numbers;
   for (xfrm::SenderSa& sa : wanted.spec.senders) {
     if (sa.outbound) continue;
     const xfrm::ObjectId id = id_of(wanted.spec, sa);
-    if (const auto known = before.find(id); known != before.end()) sa.last_received = known->second;
+    const auto known = before.numbers.find(id);
+    if (known != before.numbers.end()) sa.last_received = known->second;
     const auto found = there.find(id);
     if (found != there.end() && found->second->key.equals(sa.key)) {
       sa.last_received = std::max(sa.last_received, found->second->last_received);
     }
-    if (sa.last_received != 0) received_[wanted.group].emplace(id, sa.last_received);
+    if (sa.last_received != 0) numbers.emplace(id, sa.last_received);
   }
+  if (numbers.empty()) received_.erase(wanted.group);
 }
 
 Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
   auto slot = store_.slot_of(wanted.group, xfrm::kMaxGroupSlot);
   if (!slot) return pass_on(slot);
   wanted.spec.slot = *slot;
-  auto checked = xfrm::check(wanted.spec);
-  if (!checked) return checked;
+  if (auto sound = xfrm::check(wanted.spec); !sound) return sound;
 
   auto recorded = record_of([&](const GroupId& id) { return id == wanted.group; });
   if (!recorded) return pass_on(recorded);
@@ -320,6 +324,7 @@ Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done
   if (!standing) return pass_on(standing);
 
   carry_received(wanted, *standing);
+  if (auto sound = xfrm::check(wanted.spec); !sound) return sound;
   std::vector<std::uint32_t> left_out;
   auto stages = choose(wanted, *standing, left_out);
   if (!stages) return pass_on(stages);
@@ -369,14 +374,25 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
 Result<std::vector<Installer::GroupUsage>> Installer::usage() {
   auto groups = groups_here();
   if (!groups) return pass_on(groups);
-  std::vector<GroupUsage> out;
-  for (const auto& row : *groups) {
-    auto record = record_of([&](const GroupId& id) { return id == row.group; });
-    if (!record) return pass_on(record);
-    auto sas = kernel_.usage(*record);
-    if (!sas) return pass_on(sas);
-    for (const auto& sa : *sas) out.push_back({row.group, row.name, row.tuple, sa});
+  auto records = store_.kernel_records();
+  if (!records) return pass_on(records);
+  std::map<xfrm::ObjectId, const store::InstalledGroup*> owners;
+  Ids ids;
+  for (const auto& record : *records) {
+    const auto row = std::ranges::find(*groups, record.group, &store::InstalledGroup::group);
+    const auto object = to_object(record);
+    if (fate_of(record, place_) != RecordFate::kHere || row == groups->end() || !object) continue;
+    owners.emplace(*object, &*row);
+    ids.push_back(*object);
   }
+  auto sas = kernel_.usage(ids);
+  if (!sas) return pass_on(sas);
+  std::vector<GroupUsage> out;
+  for (const auto& sa : *sas) {
+    const store::InstalledGroup& row = *owners.at(sa.id);
+    out.push_back({row.group, row.name, row.tuple, sa});
+  }
+  std::ranges::stable_sort(out, {}, &GroupUsage::name);
   return out;
 }
 

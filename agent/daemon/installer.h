@@ -120,8 +120,12 @@ class Installer {
   KernelPlace place_;
   /// Burnt by this run for an installation that certainly did not come to it: still free.
   std::set<Outbound> unused_;
-  /// Of each group's wanted inbound SAs.
-  std::map<GroupId, std::map<xfrm::ObjectId, std::uint64_t>> received_;
+  /// Of each group's wanted inbound SAs. Another epoch may have the same SPIs under other keys.
+  struct Received {
+    EpochId epoch_id{};
+    std::map<xfrm::ObjectId, std::uint64_t> numbers;
+  };
+  std::map<GroupId, Received> received_;
 };
 
 }  // namespace gkmpd::daemon

@@ -4,7 +4,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include "agent/daemon/errors.h"
 
@@ -33,6 +33,25 @@ std::vector<IpAddress> concerned(const xfrm::Event& event, std::uint32_t own_por
       return {event.destination};
   }
   return {};
+}
+
+Urgency urgency_of(const xfrm::Event& event) {
+  switch (event.kind) {
+    case xfrm::EventKind::kPolicyAdded:
+    case xfrm::EventKind::kPolicyUpdated:
+    case xfrm::EventKind::kPolicyDeleted:
+    case xfrm::EventKind::kPoliciesFlushed:
+      return Urgency::kAtOnce;
+    case xfrm::EventKind::kAcquire:
+    case xfrm::EventKind::kSoftExpire:
+    case xfrm::EventKind::kHardExpire:
+    case xfrm::EventKind::kSaAdded:
+    case xfrm::EventKind::kSaUpdated:
+    case xfrm::EventKind::kSaDeleted:
+    case xfrm::EventKind::kSasFlushed:
+      return Urgency::kMayWait;
+  }
+  return Urgency::kMayWait;
 }
 
 KernelWatch::KernelWatch(xfrm::EventSource events, Counters& counters, std::uint32_t own_port,
@@ -65,17 +84,20 @@ void KernelWatch::on_events() {
   // What cannot be read or understood may have been about us.
   if (!read || read->overrun || read->undecodable > 0) note_lost_events(addresses);
   if (read) {
-    std::set<IpAddress> noted;
+    std::map<IpAddress, Urgency> noted;
     for (const xfrm::Event& event : read->events) {
-      for (const IpAddress& address : concerned(event, own_port_, addresses)) noted.insert(address);
+      for (const IpAddress& address : concerned(event, own_port_, addresses)) {
+        Urgency& urgency = noted.emplace(address, Urgency::kMayWait).first->second;
+        urgency = std::max(urgency, urgency_of(event));
+      }
     }
-    for (const IpAddress& address : noted) note(address);
+    for (const auto& [address, urgency] : noted) note(address, urgency);
   }
   timer_.arm(schedule_.next());
 }
 
-void KernelWatch::note(const IpAddress& address) {
-  const auto held_back = schedule_.note(address, mono_now());
+void KernelWatch::note(const IpAddress& address, Urgency urgency) {
+  const auto held_back = schedule_.note(address, mono_now(), urgency);
   if (!held_back) return;
   counters_.count(kRepairHeldBack);
   hooks_.report({Report::Level::kWarning, "repair-held-back", "", address.text(),
@@ -92,7 +114,7 @@ void KernelWatch::note_lost_events(const std::vector<IpAddress>& addresses) {
                    "the kernel told of more changes than were read in time; all groups are "
                    "compared"});
   }
-  for (const IpAddress& address : addresses) note(address);
+  for (const IpAddress& address : addresses) note(address, Urgency::kAtOnce);
 }
 
 /// One address at a time, so that datagrams and operators have their turn.

@@ -19,6 +19,9 @@ namespace gkmpd::daemon {
 [[nodiscard]] std::vector<IpAddress> concerned(const xfrm::Event& event, std::uint32_t own_port,
                                                const std::vector<IpAddress>& addresses);
 
+/// Whether `event` may have opened a group's address.
+[[nodiscard]] Urgency urgency_of(const xfrm::Event& event);
+
 class KernelWatch {
  public:
   struct Hooks {
@@ -46,7 +49,7 @@ class KernelWatch {
 
   void on_events();
   void on_timer();
-  void note(const IpAddress& address);
+  void note(const IpAddress& address, Urgency urgency);
   void note_lost_events(const std::vector<IpAddress>& addresses);
 
   xfrm::EventSource events_;

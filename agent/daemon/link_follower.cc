@@ -18,6 +18,8 @@ Result<std::unique_ptr<LinkFollower>> LinkFollower::start(Loop& loop, unsigned i
                     [raw = follower.get()](std::uint32_t) { raw->on_change(); });
   if (!io) return pass_on(io);
   follower->io_ = *std::move(io);
+  // What has changed since the caller looked.
+  follower->timer_.arm(mono_now());
   return follower;
 }
 

@@ -4,11 +4,15 @@
 
 namespace gkmpd::daemon {
 
-std::optional<milliseconds> RepairSchedule::note(const IpAddress& address, MonoTime now) {
+std::optional<milliseconds> RepairSchedule::note(const IpAddress& address, MonoTime now,
+                                                 Urgency urgency) {
   Place& place = places_[address];
-  const MonoTime soon = now + kRepairSettle;
+  MonoTime soon = now + kRepairSettle;
+  if (place.compared_at) soon = std::max(soon, *place.compared_at + kCompareSpacing);
   MonoTime due = soon;
-  if (place.repaired_at) due = std::max(due, *place.repaired_at + place.wait);
+  if (place.repaired_at && urgency == Urgency::kMayWait) {
+    due = std::max(due, *place.repaired_at + place.wait);
+  }
   const bool noted = place.due.has_value();
   place.due = noted ? std::min(*place.due, due) : due;
   if (noted || due == soon) return std::nullopt;
@@ -20,14 +24,18 @@ std::optional<IpAddress> RepairSchedule::take_due(const std::vector<IpAddress>& 
       places_, [&](const auto& entry) { return std::ranges::find(all, entry.first) == all.end(); });
   if (now >= check_at_) {
     check_at_ = now + kCheckInterval;
-    for (const IpAddress& address : all) (void)note(address, now - kRepairSettle);
+    for (const IpAddress& address : all)
+      (void)note(address, now - kRepairSettle, Urgency::kMayWait);
   }
-  for (auto& [address, place] : places_) {
-    if (!place.due || now < *place.due) continue;
-    place.due.reset();
-    return address;
+  auto first = places_.end();
+  for (auto it = places_.begin(); it != places_.end(); ++it) {
+    const auto& due = it->second.due;
+    if (due && now >= *due && (first == places_.end() || *due < *first->second.due)) first = it;
   }
-  return std::nullopt;
+  if (first == places_.end()) return std::nullopt;
+  first->second.due.reset();
+  first->second.compared_at = now;
+  return first->first;
 }
 
 void RepairSchedule::repaired(const IpAddress& address, MonoTime now) {

@@ -37,10 +37,10 @@ Keep AdoptedGroups::Entry::keep_at(MonoTime now) const {
   return now >= release_at ? Keep::kNewest : Keep::kBoth;
 }
 
-void AdoptedGroups::ask(Context& context, Entry& entry) {
+void AdoptedGroups::ask(Context& context, Entry& entry, bool repair) {
   entry.ask_at.reset();
   entry.asked = context.next_id++;
-  context.out.event(KeepGroup{*entry.asked, entry.group.id, entry.keep});
+  context.out.event(KeepGroup{*entry.asked, entry.group.id, entry.keep, repair});
 }
 
 void AdoptedGroups::handle_timeout(Context& context, Now now) {
@@ -52,14 +52,15 @@ void AdoptedGroups::handle_timeout(Context& context, Now now) {
       context.out.report({Report::Level::kWarning, "epoch-expired", entry.group.name, "",
                           "no traffic until the group is created again"});
     }
+    const bool repair = keep == entry.keep;
     entry.keep = keep;
-    ask(context, entry);
+    ask(context, entry, repair);
   }
 }
 
 void AdoptedGroups::handle_kernel_change(Context& context, const IpAddress& data_address) {
   for (auto& [id, entry] : groups_) {
-    if (entry.group.data_address == data_address) ask(context, entry);
+    if (entry.group.data_address == data_address) ask(context, entry, /*repair=*/true);
   }
 }
 

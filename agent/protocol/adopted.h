@@ -48,7 +48,7 @@ class AdoptedGroups {
     [[nodiscard]] Keep keep_at(MonoTime now) const;
   };
 
-  static void ask(Context& context, Entry& entry);
+  static void ask(Context& context, Entry& entry, bool repair);
 
   std::map<GroupId, Entry> groups_;
 };

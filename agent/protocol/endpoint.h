@@ -125,6 +125,8 @@ struct KeepGroup {
   InstallId id = 0;
   GroupId group{};
   Keep keep = Keep::kBoth;
+  /// As in InstallGroup: nothing has changed that would take something out of the kernel.
+  bool repair = false;
 };
 
 /// What came of it: as in AdoptedGroup.

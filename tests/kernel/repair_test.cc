@@ -99,6 +99,16 @@ TEST_F(Repair, AnInboundSaThatIsPutBackGoesOnFromWhereItWasLastSeen) {
   EXPECT_EQ(received(), 20U);
   pass(3);
   EXPECT_EQ(received(), 28U);
+
+  // Another epoch with the same SPI and another key begins anew.
+  ASSERT_TRUE(installer_->install(wanted()));
+  auto other = wanted();
+  other.epoch_id = EpochId{9};
+  for (xfrm::SenderSa& sa : other.spec.senders) {
+    if (!sa.outbound) sa.key = Secret(sa.key.size());
+  }
+  ASSERT_TRUE(installer_->install(std::move(other)));
+  EXPECT_EQ(received(), 0U);
 }
 
 TEST_F(Repair, EachObjectThatIsTakenOutIsPutBackAndNothingElseTouched) {

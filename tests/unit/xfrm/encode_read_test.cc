@@ -127,6 +127,7 @@ TEST(DecodeSa, WhatDiffersFromOursIsNotRegular) {
       [](xfrm_usersa_info& sa) { sa.sel.sport_mask = 0xffff; },
       [](xfrm_usersa_info& sa) { sa.sel.ifindex = 2; },
       [](xfrm_usersa_info& sa) { sa.lft.hard_packet_limit = 5; },
+      [](xfrm_usersa_info& sa) { sa.lft.hard_add_expires_seconds = 0; },
       [](xfrm_usersa_info& sa) { sa.lft.soft_use_expires_seconds = 5; }};
   for (std::size_t i = 0; i < changes.size(); ++i) {
     const auto read = read_sa(with<xfrm_usersa_info>(ours, changes[i]));
