@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "agent/daemon/errors.h"
@@ -392,7 +393,8 @@ Result<std::vector<Installer::GroupUsage>> Installer::usage() {
     const store::InstalledGroup& row = *owners.at(sa.id);
     out.push_back({row.group, row.name, row.tuple, sa});
   }
-  std::ranges::stable_sort(out, {}, &GroupUsage::name);
+  std::ranges::sort(out, {},
+                    [](const GroupUsage& usage) { return std::tie(usage.name, usage.sa.id); });
   return out;
 }
 

@@ -74,7 +74,7 @@ class Installer {
     EpochTuple tuple;  // of the group's newest epoch here
     xfrm::SaUsage sa;
   };
-  /// What the kernel counts of each SA of ours here; by group, then as the kernel shows them.
+  /// What the kernel counts of each SA of ours here; by group, then by SPI.
   [[nodiscard]] Result<std::vector<GroupUsage>> usage();
 
   struct Standing {
