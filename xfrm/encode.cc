@@ -77,7 +77,8 @@ xfrm_usersa_info sa_info(const SaState& sa) {
 void put_replay_state(netlink::Batch& batch, const SaState& sa) {
   xfrm_replay_state_esn state{};
   state.replay_window = sa.replay_window;
-  state.bmp_len = (sa.replay_window + 31) / 32;
+  // No kernel takes or shows more, but what was read may say anything.
+  state.bmp_len = (std::min(sa.replay_window, kMaxReplayWindow) + 31) / 32;
   state.seq = static_cast<std::uint32_t>(sa.last_received);
   state.seq_hi = static_cast<std::uint32_t>(sa.last_received >> 32);
   Bytes attribute = to_bytes(object_bytes(state));

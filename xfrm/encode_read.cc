@@ -71,7 +71,8 @@ void SaAttributes::take(std::uint16_t type, ByteView payload) {
 
 /// The window is in the attribute, and where there is no window there is no attribute.
 bool has_our_form_of_window(const xfrm_usersa_info& info, const SaAttributes& attributes) {
-  return info.replay_window == 0 && attributes.window != 0U;
+  return info.replay_window == 0 && attributes.window != 0U &&
+         attributes.window.value_or(0) <= kMaxReplayWindow;
 }
 
 /// The selector admits the source that the SA is bound to, or any if it is shared, and no more.

@@ -23,7 +23,7 @@ constexpr char kDeleteInbound[] =
 constexpr char kDeleteGuard[] = "xfrm policy delete src 0.0.0.0/0 dst 239.1.1.1/32 dir out";
 constexpr char kDeleteIn[] = "xfrm policy delete src 0.0.0.0/0 dst 239.1.1.1/32 dir in";
 constexpr char kDeleteProtect[] =
-    "xfrm policy delete src 10.9.0.1/32 dst 239.1.1.1/32 proto udp dport 5000 dir out";
+    "xfrm policy delete src 10.9.0.1/32 dst 239.1.1.1/32 proto 17 dport 5000 dir out";
 
 /// The agent on a sends, with a run of two ids, and hears 10.9.0.2, which is b.
 class Repair : public OneHost {

@@ -59,6 +59,18 @@ TEST(DecodeSa, IgnoresWhatTheKernelAddsToEverySa) {
   EXPECT_TRUE((*read)->same_as(own_sa()));
 }
 
+TEST(DecodeSa, AWindowThatNoKernelHasIsNotRegular) {
+  SaState sa = own_sa();
+  sa.last_received = 7;
+  for (const std::uint32_t window : {kMaxReplayWindow + 1, 0xffffffffU}) {
+    sa.replay_window = window;
+    const auto read = read_sa(shown(sa));
+    ASSERT_TRUE(read && *read);
+    EXPECT_FALSE((*read)->regular);
+    EXPECT_EQ((*read)->replay_window, window);
+  }
+}
+
 TEST(DecodeUsage, TellsWhatTheKernelCounts) {
   const auto counted = with<xfrm_usersa_info>(shown(own_sa()), [](xfrm_usersa_info& sa) {
     sa.curlft = {.bytes = 700, .packets = 7, .add_time = 1'800'000'000, .use_time = 1'800'000'001};
