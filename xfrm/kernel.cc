@@ -315,23 +315,6 @@ Result<std::vector<SaUsage>> Kernel::usage(std::span<const ObjectId> record) {
   return impl_->read_usage(IdSet(record.begin(), record.end()));
 }
 
-Result<std::vector<ObjectId>> Kernel::missing(std::span<const ObjectId> record) {
-  const auto installed = read(record);
-  if (!installed) return tl::unexpected<Error>(installed.error());
-  IdSet absent(record.begin(), record.end());
-  for (const SaState& sa : installed->sas) absent.erase(sa.id());
-  for (const PolicyState& policy : installed->policies) absent.erase(policy.id());
-  return std::vector<ObjectId>(absent.begin(), absent.end());
-}
-
-Result<std::vector<Stage>> Kernel::prepare(const GroupSpec& wanted,
-                                           std::span<const ObjectId> record) {
-  if (auto sound = check(wanted); !sound) return pass_on(sound);
-  const auto installed = read(record);
-  if (!installed) return tl::unexpected<Error>(installed.error());
-  return plan(*installed, wanted_state(wanted), wanted.earlier);
-}
-
 Result<Applied> Kernel::execute(const std::vector<Stage>& stages) {
   Applied applied;
   for (const Stage& stage : stages) {
@@ -342,24 +325,19 @@ Result<Applied> Kernel::execute(const std::vector<Stage>& stages) {
   return applied;
 }
 
-Result<Applied> Kernel::apply(const GroupSpec& wanted, std::span<const ObjectId> record) {
-  const auto stages = prepare(wanted, record);
-  if (!stages) return tl::unexpected<Error>(stages.error());
-  return execute(*stages);
-}
-
 Result<Applied> Kernel::remove(std::span<const ObjectId> record) {
-  auto gone = missing(record);
-  if (!gone) return pass_on(gone);
   auto installed = read(record);
   if (!installed) return pass_on(installed);
+  IdSet gone(record.begin(), record.end());
+  for (const SaState& sa : installed->sas) gone.erase(sa.id());
+  for (const PolicyState& policy : installed->policies) gone.erase(policy.id());
   std::map<GroupSlot, KernelState> groups;
   for (SaState& sa : installed->sas) groups[slot_of_reqid(sa.reqid)].sas.push_back(std::move(sa));
   for (const PolicyState& policy : installed->policies)
     groups[slot_of_policy_index(policy.index)].policies.push_back(policy);
 
   Applied all;
-  all.removed = std::move(*gone);
+  all.removed.assign(gone.begin(), gone.end());
   for (const auto& [slot, state] : groups) {
     // A refusal in one group does not keep the others in the kernel.
     auto applied = execute(plan(state, {}));

@@ -19,7 +19,7 @@ struct Refusal {
 };
 
 /// What came of a plan. With refusals, later stages were not begun; what was done stands, and the
-/// next `apply` goes on from there.
+/// next plan goes on from there.
 struct Applied {
   /// New in the kernel, and standing at the end.
   std::vector<ObjectId> added;
@@ -32,10 +32,11 @@ struct Applied {
 };
 
 /// How the daemon uses it, for one group:
-///   1. `check(spec)`; `objects_of(spec)` go into the record on disk;
-///   2. `prepare(spec, record)`; the SPIs of `new_outbound_spis` are burnt in the store, and a
-///      sender whose SPI was refused is taken out of the spec and 2 begun again;
-///   3. `execute(stages)`; `missing(record)`, less `objects_of(spec)`, goes out of the record.
+///   1. `check(spec)`; `read` of the record and of `objects_of(spec)`; `plan` of the two;
+///   2. the SPIs of `new_outbound_spis` are burnt in the store, and where one was burnt before, the
+///      spec takes another sender's id or none and is planned again;
+///   3. `objects_of(spec)` go into the record on disk; `execute(stages)`; what is gone goes out of
+///      the record.
 /// `record` is everything in the record of that group in this network namespace and boot.
 /// Nothing that is not in the record and in our ranges is ever changed or deleted.
 class Kernel {
@@ -52,19 +53,9 @@ class Kernel {
   /// What the kernel counts of the SAs of `record`.
   [[nodiscard]] Result<std::vector<SaUsage>> usage(std::span<const ObjectId> record);
 
-  /// Those objects of `record` that do not.
-  [[nodiscard]] Result<std::vector<ObjectId>> missing(std::span<const ObjectId> record);
-
-  /// What `execute` will do. The record must hold `objects_of(wanted)` already, else what
-  /// stands there is taken for somebody else's. `xfrm.bad-spec` as `check`.
-  [[nodiscard]] Result<std::vector<Stage>> prepare(const GroupSpec& wanted,
-                                                   std::span<const ObjectId> record);
   /// Deletes only what is still there as it was read. An error (not a refusal) leaves it unknown
-  /// what was done: prepare again.
+  /// what was done: read and plan again.
   [[nodiscard]] Result<Applied> execute(const std::vector<Stage>& stages);
-
-  /// `prepare` and `execute` in one.
-  [[nodiscard]] Result<Applied> apply(const GroupSpec& wanted, std::span<const ObjectId> record);
 
   /// Takes everything in `record` out of the kernel, in safe order: a group that ended, or what a
   /// former run left. `removed` also names what was gone already.

@@ -152,6 +152,9 @@ KernelLack lack(const Probe& probe, const BatchFailure& failure) {
   return {probe.suite, probe.family, probe.esn, remedy_of(probe, failure.error, failure.extack)};
 }
 
+/// About this process or this moment, not about what the kernel has.
+bool says_nothing(int error) { return error == EPERM || error == ENOMEM || error == ENOBUFS; }
+
 /// Takes out what went in. A probe that is gone, or never came, does no harm.
 Result<void> take_out(netlink::Socket& socket, const std::vector<SaState>& sas,
                       const std::map<std::size_t, BatchFailure>& refused) {
@@ -198,8 +201,8 @@ Result<std::vector<KernelLack>> find_lacks(Random& random) {
     const auto found = refused.find(i);
     // Whose SA it is that stands in the place: the kernel made ours first.
     const bool lacking = found != refused.end() && found->second.error != EEXIST;
-    if (lacking && found->second.error == EPERM)
-      return fail(kRefused, "the kernel may not be asked: " + found->second.text());
+    if (lacking && says_nothing(found->second.error))
+      return fail(kRefused, "the kernel cannot be asked what it offers: " + found->second.text());
     if (lacking && !(probes[i].esn && plain_lacks)) lacks.push_back(lack(probes[i], found->second));
     plain_lacks = lacking && !probes[i].esn;
   }

@@ -40,7 +40,7 @@ class Client {
   explicit Client(Fd fd) : fd_(std::move(fd)) {}
 
   Fd fd_;
-  daemon::LineBuffer in_;
+  daemon::LineBuffer in_{daemon::kMaxAnswer};
 };
 
 }  // namespace gkmpd::ctl

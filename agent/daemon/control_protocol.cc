@@ -171,7 +171,7 @@ std::string encode_notice(std::string_view key, const Json& value) {
 
 std::optional<std::string> LineBuffer::next() {
   const auto end = buffer_.find('\n');
-  if (end > kMaxLine) return std::nullopt;  // npos, where there is no end, is greater too
+  if (end > most_) return std::nullopt;  // npos, where there is no end, is greater too
   std::string line = buffer_.substr(0, end);
   buffer_.erase(0, end + 1);
   return line;
@@ -179,7 +179,7 @@ std::optional<std::string> LineBuffer::next() {
 
 bool LineBuffer::overlong() const {
   const auto end = buffer_.find('\n');
-  return (end == std::string::npos ? buffer_.size() : end) > kMaxLine;
+  return (end == std::string::npos ? buffer_.size() : end) > most_;
 }
 
 }  // namespace gkmpd::daemon

@@ -15,6 +15,8 @@ namespace gkmpd::daemon {
 /// Octets of one line, its end left out. Holds the largest token in base64 and the largest member
 /// list.
 inline constexpr std::size_t kMaxLine = 2 * 1024 * 1024;
+/// The same of an answer: some 25,000 SAs in one list.
+inline constexpr std::size_t kMaxAnswer = 8 * 1024 * 1024;
 /// Octets of a member list's text.
 inline constexpr std::size_t kMaxMemberListSize = 768 * 1024;
 
@@ -63,14 +65,18 @@ using Request = std::variant<CreateGroupRequest, ListGroupsRequest, ShowGroupReq
 /// Collects octets and gives whole lines.
 class LineBuffer {
  public:
+  /// Lines of at most `most` octets.
+  explicit LineBuffer(std::size_t most = kMaxLine) : most_(most) {}
+
   void add(std::string_view octets) { buffer_ += octets; }
   /// The next line without its end, if a whole one is there.
   [[nodiscard]] std::optional<std::string> next();
-  /// True once more than kMaxLine octets wait without a line end: the peer is to be dropped.
+  /// True once more than that many octets wait without a line end: the peer is to be dropped.
   [[nodiscard]] bool overlong() const;
   [[nodiscard]] bool empty() const { return buffer_.empty(); }
 
  private:
+  std::size_t most_;
   std::string buffer_;
 };
 

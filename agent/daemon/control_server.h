@@ -20,7 +20,7 @@ inline constexpr std::size_t kMaxClients = 32;
 /// A client that is not watching is dropped when it has asked nothing for so long.
 inline constexpr seconds kClientIdle{30};
 /// Octets waiting for a client that does not read; beyond it is dropped.
-inline constexpr std::size_t kMaxClientBacklog = 8 * 1024 * 1024;
+inline constexpr std::size_t kMaxClientBacklog = kMaxAnswer;
 
 /// True if a process of user `peer` may command an agent of user `own`: the same user, or root.
 [[nodiscard]] bool may_command(uid_t peer, uid_t own);

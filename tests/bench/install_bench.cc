@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tests/bench/comparison.h"
+#include "tests/support/apply.h"
 #include "xfrm/kernel.h"
 #include "xfrm/plan.h"
 
@@ -148,7 +149,8 @@ void expect_complete(const xfrm::Applied& applied) {
 /// What is compared must be the same: nothing is left to be done after either.
 void expect_stands(xfrm::Kernel& kernel, const xfrm::GroupSpec& spec,
                    const std::vector<xfrm::ObjectId>& record) {
-  if (!must(kernel.prepare(spec, record)).empty()) give_up("not in the kernel as it should be");
+  if (!must(test::prepare(kernel, spec, record)).empty())
+    give_up("not in the kernel as it should be");
 }
 void expect_gone(xfrm::Kernel& kernel, const std::vector<xfrm::ObjectId>& record) {
   if (!must(kernel.read(record)).empty()) give_up("not all is out of the kernel");
@@ -162,11 +164,11 @@ void install(benchmark::State& state) {
   Comparison adding("install");
   Comparison removing("remove");
   // The first SA of all makes the kernel look for its algorithms.
-  expect_complete(must(kernel.apply(spec, record)));
+  expect_complete(must(test::apply(kernel, spec, record)));
   expect_complete(must(kernel.remove(record)));
   while (state.KeepRunning()) {
-    const Duration added =
-        wall_of([&] { expect_complete(must(kernel.execute(must(kernel.prepare(spec, record))))); });
+    const Duration added = wall_of(
+        [&] { expect_complete(must(kernel.execute(must(test::prepare(kernel, spec, record))))); });
     expect_stands(kernel, spec, record);
     const Duration removed = wall_of([&] { expect_complete(must(kernel.remove(record))); });
     expect_gone(kernel, record);

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/kernel/segment.h"
+#include "tests/support/apply.h"
 #include "xfrm/kernel.h"
 
 namespace gkmpd::test {
@@ -81,6 +83,14 @@ using xfrm::IpsecMode;
   }
   return {};
 }
+
+/// For a suite of tests over families and modes.
+struct FamilyAndMode {
+  template <typename Info>
+  std::string operator()(const Info& info) const {
+    return std::get<Family>(info.param).name + name_of(std::get<IpsecMode>(info.param));
+  }
+};
 
 /// A sender's SA whose key is made of its SPI, so that hosts agree on it without more ado.
 [[nodiscard]] inline xfrm::SenderSa sender_sa(const std::string& source, std::uint32_t spi,
@@ -172,7 +182,7 @@ class Agent {
   }
   [[nodiscard]] Result<xfrm::Applied> try_apply(const xfrm::GroupSpec& spec) {
     for (const xfrm::ObjectId& id : xfrm::objects_of(spec)) record_.push_back(id);
-    return kernel_.apply(spec, record_);
+    return test::apply(kernel_, spec, record_);
   }
 
   [[nodiscard]] xfrm::Kernel& kernel() { return kernel_; }

@@ -108,6 +108,23 @@ class FollowedLink : public ::testing::Test {
   std::thread thread_;
 };
 
+TEST_F(FollowedLink, WhatHasChangedBeforeItBeganIsSeen) {
+  const Inside inside(segment_.host("a"));
+  daemon::Loop loop = daemon::Loop::make().value();
+  auto limit = loop.timer([&loop] { loop.stop(1); }).value();
+  limit.arm(mono_now() + seconds(10));
+  std::string seen;
+  const auto late = daemon::LinkFollower::start(loop, look().value() + 1,
+                                                {look, [](unsigned) { return Result<void>{}; },
+                                                 [&](const protocol::Report& report) {
+                                                   seen = report.what;
+                                                   loop.stop(0);
+                                                 }});
+  ASSERT_TRUE(late);
+  EXPECT_TRUE(loop.run());
+  EXPECT_EQ(seen, "interface-back");
+}
+
 TEST_F(FollowedLink, DownAndUp) {
   ASSERT_TRUE(is_joined_on_gk0());
   segment_.ip("a", "link set gk0 down");

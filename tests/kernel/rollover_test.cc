@@ -115,10 +115,7 @@ INSTANTIATE_TEST_SUITE_P(FamiliesAndModes, Rollover,
                          ::testing::Combine(::testing::Values(kIpv4, kIpv6),
                                             ::testing::Values(IpsecMode::kTransport,
                                                               IpsecMode::kTunnel)),
-                         [](const auto& both) {
-                           return std::get<Family>(both.param).name +
-                                  name_of(std::get<IpsecMode>(both.param));
-                         });
+                         FamilyAndMode());
 
 }  // namespace
 }  // namespace gkmpd::test

@@ -169,7 +169,7 @@ TEST_P(Shared, AReinstalledSaIsHeardAsBefore) {
   apply_to_all();
   for (int i = 0; i < 100; ++i) passes(from_a_, "before " + std::to_string(i), at_c_);
   segment_.ip("a", "xfrm state flush");
-  const auto stages = a_.kernel().prepare(shared_sending(source_a_, kSpi), a_.record());
+  const auto stages = prepare(a_.kernel(), shared_sending(source_a_, kSpi), a_.record());
   ASSERT_TRUE(stages) << stages.error().text();
   EXPECT_THAT(*stages, Not(IsEmpty()));
   EXPECT_THAT(xfrm::new_outbound_spis(*stages), IsEmpty());

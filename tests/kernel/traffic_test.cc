@@ -233,10 +233,7 @@ INSTANTIATE_TEST_SUITE_P(FamiliesAndModes, Traffic,
                          ::testing::Combine(::testing::Values(kIpv4, kIpv6),
                                             ::testing::Values(IpsecMode::kTransport,
                                                               IpsecMode::kTunnel)),
-                         [](const auto& both) {
-                           return std::get<Family>(both.param).name +
-                                  name_of(std::get<IpsecMode>(both.param));
-                         });
+                         FamilyAndMode());
 
 INSTANTIATE_TEST_SUITE_P(FamiliesAndSuites, SuiteTraffic,
                          ::testing::Combine(::testing::Values(kIpv4, kIpv6),

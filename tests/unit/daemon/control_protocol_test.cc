@@ -111,6 +111,15 @@ TEST(LineBuffer, GivesLinesHoweverTheyCome) {
   EXPECT_FALSE(buffer.overlong());
 }
 
+TEST(LineBuffer, AnswersMayBeLonger) {
+  LineBuffer buffer(kMaxAnswer);
+  buffer.add(std::string(kMaxAnswer, 'a') + "\n");
+  EXPECT_FALSE(buffer.overlong());
+  EXPECT_EQ(buffer.next()->size(), kMaxAnswer);
+  buffer.add(std::string(kMaxAnswer + 1, 'a'));
+  EXPECT_TRUE(buffer.overlong());
+}
+
 TEST(LineBuffer, ALineHasItsMaximum) {
   LineBuffer buffer;
   buffer.add(std::string(kMaxLine, 'a'));

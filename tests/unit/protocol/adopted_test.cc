@@ -14,19 +14,10 @@ using protocol::GroupRole;
 using protocol::GroupState;
 using xfrm::Earlier;
 
-/// Hosts a and b, both senders, keyed; then what b, or a, would find after a restart.
-class Adopted : public testing::Test {
+/// What b, or a, would find after a restart.
+class Adopted : public KeyedPair {
  protected:
-  void SetUp() override {
-    net_.add_controller("a");
-    net_.add("b");
-    options_.senders = {"a", "b"};
-    options_.rekey_interval_s = 120;
-    options_.token_grace_s = 60;
-    group_ = net_.group(options_);
-    ASSERT_TRUE(net_.create("a", group_));
-    net_.pass(seconds(10));
-  }
+  Adopted() : KeyedPair(/*token_grace_s=*/60) {}
 
   /// The host's agent ends and starts again.
   void restart(const std::string& name) {
@@ -43,14 +34,6 @@ class Adopted : public testing::Test {
     net_.restart(node);
     node.reports.clear();
   }
-
-  protocol::GroupView view(const std::string& name) {
-    return net_.node(name).endpoint->group("demo").value_or(protocol::GroupView{});
-  }
-
-  TestNet net_;
-  PolicyOptions options_;
-  TestGroup group_;
 };
 
 TEST_F(Adopted, InstallsTellWhatTheNextStartHasToKnow) {

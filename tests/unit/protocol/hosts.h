@@ -2,6 +2,8 @@
 // back or changed, before it arrives.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -89,6 +91,31 @@ class TestNet {
   std::map<std::string, std::unique_ptr<TestNode>> nodes_;
   std::map<std::string, TestHost> credentials_;
   std::vector<Sent> under_way_;
+};
+
+/// Hosts a and b, both senders, keyed and sending; a controls.
+class KeyedPair : public testing::Test {
+ protected:
+  explicit KeyedPair(std::uint32_t token_grace_s) {
+    options_.senders = {"a", "b"};
+    options_.rekey_interval_s = 120;
+    options_.token_grace_s = token_grace_s;
+  }
+  void SetUp() override {
+    net_.add_controller("a");
+    net_.add("b");
+    group_ = net_.group(options_);
+    ASSERT_TRUE(net_.create("a", group_));
+    net_.pass(seconds(10));
+  }
+
+  protocol::GroupView view(const std::string& name) {
+    return net_.node(name).endpoint->group("demo").value_or(protocol::GroupView{});
+  }
+
+  TestNet net_;
+  PolicyOptions options_;
+  TestGroup group_;
 };
 
 }  // namespace gkmpd::test

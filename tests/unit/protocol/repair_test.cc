@@ -10,22 +10,10 @@
 namespace gkmpd::test {
 namespace {
 
-/// Hosts a and b, both senders, keyed and sending.
-class Repair : public testing::Test {
+class Repair : public KeyedPair {
  protected:
-  void SetUp() override {
-    net_.add_controller("a");
-    net_.add("b");
-    options_.senders = {"a", "b"};
-    options_.rekey_interval_s = 120;
-    options_.token_grace_s = 0;
-    group_ = net_.group(options_);
-    ASSERT_TRUE(net_.create("a", group_));
-    net_.pass(seconds(10));
-  }
-  protocol::GroupView view(const std::string& name) {
-    return *net_.node(name).endpoint->group("demo");
-  }
+  Repair() : KeyedPair(/*token_grace_s=*/0) {}
+
   void change(const std::string& name, const IpAddress& address) {
     net_.node(name).endpoint->handle_kernel_change(net_.now(), address);
     net_.settle();
@@ -34,10 +22,6 @@ class Repair : public testing::Test {
     return static_cast<std::size_t>(
         std::ranges::count(net_.node(name).reports, what, &protocol::Report::what));
   }
-
-  TestNet net_;
-  PolicyOptions options_;
-  TestGroup group_;
 };
 
 TEST_F(Repair, TheWholeGroupIsAskedForAsItIs) {

@@ -169,6 +169,14 @@ TEST_F(Offer, WhoMayNotAskLearnsThat) {
   EXPECT_THAT(lacks.error().detail, HasSubstr("EPERM"));
 }
 
+// A suite that was taken for missing would be refused until the next start.
+TEST_F(Offer, AKernelWithoutMemoryLacksNoSuite) {
+  script_all(ENOMEM);
+  const auto lacks = find_lacks(random_);
+  ASSERT_FALSE(lacks);
+  EXPECT_THAT(lacks.error().detail, HasSubstr("ENOMEM"));
+}
+
 TEST(Remedy, NamesThePieceThatTheKernelMisses) {
   struct Case {
     Probe probe;
