@@ -109,10 +109,12 @@ class FollowedLink : public ::testing::Test {
 };
 
 TEST_F(FollowedLink, WhatHasChangedBeforeItBeganIsSeen) {
+  // Until the kernel has said all that it has to say of the new link, which would do as well.
+  std::this_thread::sleep_for(seconds(3));
   const Inside inside(segment_.host("a"));
   daemon::Loop loop = daemon::Loop::make().value();
   auto limit = loop.timer([&loop] { loop.stop(1); }).value();
-  limit.arm(mono_now() + seconds(10));
+  limit.arm(daemon::mono_now() + seconds(10));
   std::string seen;
   const auto late = daemon::LinkFollower::start(loop, look().value() + 1,
                                                 {look, [](unsigned) { return Result<void>{}; },

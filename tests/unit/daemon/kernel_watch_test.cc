@@ -43,6 +43,17 @@ TEST(KernelWatch, AFlushConcernsAll) {
   }
 }
 
+TEST(KernelWatch, WhatMayOpenAnAddressIsUrgent) {
+  for (const EventKind kind : {EventKind::kPolicyAdded, EventKind::kPolicyUpdated,
+                               EventKind::kPolicyDeleted, EventKind::kPoliciesFlushed}) {
+    EXPECT_EQ(urgency_of(event(kind, kA)), Urgency::kAtOnce);
+  }
+  for (const EventKind kind : {EventKind::kHardExpire, EventKind::kSaAdded, EventKind::kSaUpdated,
+                               EventKind::kSaDeleted, EventKind::kSasFlushed}) {
+    EXPECT_EQ(urgency_of(event(kind, kA)), Urgency::kMayWait);
+  }
+}
+
 TEST(KernelWatch, WhatChangesNothingConcernsNobody) {
   for (const EventKind kind : {EventKind::kAcquire, EventKind::kSoftExpire}) {
     EXPECT_THAT(concerned(event(kind, kA), kOwnPort, kOurs), IsEmpty());
