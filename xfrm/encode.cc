@@ -26,6 +26,22 @@ xfrm_lifetime_cfg unlimited() {
   return limits;
 }
 
+void put_destination_port(xfrm_selector& selector, std::uint8_t protocol, std::uint16_t port) {
+  selector.proto = protocol;
+  if (port == 0) return;
+  selector.dport = htons(port);
+  selector.dport_mask = 0xffff;
+}
+
+/// The kernel finds SAs and policies by these too, whatever is asked of it.
+void put_attachment(netlink::Batch& batch, const Attachment& attachment) {
+  if (attachment.mark_mask != 0) {
+    const xfrm_mark mark{.v = attachment.mark, .m = attachment.mark_mask};
+    batch.put(XFRMA_MARK, object_bytes(mark));
+  }
+  if (attachment.if_id != 0) batch.put(XFRMA_IF_ID, object_bytes(attachment.if_id));
+}
+
 xfrm_selector sa_selector(const SaState& sa) {
   xfrm_selector selector{};
   selector.family = kernel_family(sa.destination);
@@ -33,6 +49,7 @@ xfrm_selector sa_selector(const SaState& sa) {
   selector.saddr = kernel_address(sa.source);
   selector.prefixlen_d = full_prefix(sa.destination);
   selector.prefixlen_s = source_prefix(sa);
+  put_destination_port(selector, sa.ip_protocol, sa.port);
   return selector;
 }
 
@@ -45,11 +62,11 @@ xfrm_selector policy_selector(const PolicyState& policy) {
     selector.saddr = kernel_address(*policy.source);
     selector.prefixlen_s = full_prefix(*policy.source);
   }
-  selector.proto = policy.ip_protocol;
-  if (policy.port != 0) {
-    selector.dport = htons(policy.port);
-    selector.dport_mask = 0xffff;
-  }
+  put_destination_port(selector, policy.ip_protocol, policy.port);
+  const PortMatch source_port = source_port_of(policy);
+  selector.sport = htons(source_port.port);
+  selector.sport_mask = htons(source_port.mask);
+  selector.ifindex = static_cast<int>(policy.attachment.interface);
   return selector;
 }
 
@@ -131,6 +148,7 @@ struct Encoder {
     const SaState& sa = operation.sa;
     batch.begin(XFRM_MSG_NEWSA, 0, object_bytes(sa_info(sa)));
     put_suite(batch, sa.suite, sa.key);
+    put_attachment(batch, sa.attachment);
     // Without it the kernel keeps its old form of window, which info says is 0.
     if (sa.replay_window != 0) put_replay_state(batch, sa);
     return batch.end();
@@ -145,6 +163,7 @@ struct Encoder {
     const xfrm_address_t source = kernel_address(operation.source);
     batch.begin(XFRM_MSG_DELSA, 0, object_bytes(id));
     batch.put(XFRMA_SRCADDR, object_bytes(source));
+    put_attachment(batch, operation.attachment);
     return batch.end();
   }
 
@@ -152,14 +171,15 @@ struct Encoder {
     const PolicyState& policy = operation.policy;
     batch.begin(operation.replace ? XFRM_MSG_UPDPOLICY : XFRM_MSG_NEWPOLICY, 0,
                 object_bytes(policy_info(policy)));
-    if (policy.kind != PolicyKind::kGuard)
-      batch.put(XFRMA_TMPL, object_bytes(policy_template(policy)));
+    if (has_template(policy.kind)) batch.put(XFRMA_TMPL, object_bytes(policy_template(policy)));
+    put_attachment(batch, policy.attachment);
     return batch.end();
   }
 
   Result<std::size_t> operator()(const DeletePolicy& operation) const {
     batch.begin(XFRM_MSG_DELPOLICY, 0,
                 object_bytes(policy_id(operation.policy, operation.policy.index)));
+    put_attachment(batch, operation.policy.attachment);
     return batch.end();
   }
 };
@@ -175,11 +195,13 @@ Result<std::size_t> encode(netlink::Batch& batch, const Operation& operation) {
 
 Result<std::size_t> encode_get_by_index(netlink::Batch& batch, const PolicyState& policy) {
   batch.begin(XFRM_MSG_GETPOLICY, 0, object_bytes(policy_id(policy, policy.index)));
+  put_attachment(batch, policy.attachment);
   return batch.end();
 }
 
 Result<std::size_t> encode_get_by_selector(netlink::Batch& batch, const PolicyState& policy) {
   batch.begin(XFRM_MSG_GETPOLICY, 0, object_bytes(policy_id(policy, 0)));
+  put_attachment(batch, policy.attachment);
   return batch.end();
 }
 

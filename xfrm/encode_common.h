@@ -68,17 +68,42 @@ inline constexpr std::uint32_t kAnyAlgorithm = ~std::uint32_t{0};
 [[nodiscard]] constexpr std::uint32_t priority_of(PolicyKind kind) {
   switch (kind) {
     case PolicyKind::kGuard:
+    case PolicyKind::kInGuard:
       return kGuardPriority;
     case PolicyKind::kIn:
       return kInPriority;
     case PolicyKind::kProtect:
       return kProtectPriority;
+    case PolicyKind::kMembershipOut:
+    case PolicyKind::kMembershipIn:
+      return kMembershipPriority;
+    case PolicyKind::kPassage:
+      return kPassagePriority;
   }
   return kGuardPriority;
 }
 
 [[nodiscard]] constexpr std::uint8_t action_of(PolicyKind kind) {
-  return kind == PolicyKind::kGuard ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
+  return is_guard(kind) ? XFRM_POLICY_BLOCK : XFRM_POLICY_ALLOW;
+}
+
+[[nodiscard]] constexpr bool has_template(PolicyKind kind) {
+  return kind == PolicyKind::kIn || kind == PolicyKind::kProtect;
+}
+
+/// A port of a selector, in host order, and the bits of it that count.
+struct PortMatch {
+  std::uint16_t port = 0;
+  std::uint16_t mask = 0;
+};
+
+/// Selectors of ICMPv6 have the type in the place of the source port: 131, a report of MLDv1, goes
+/// to the group itself. IGMP has no such place; and of what comes in, Linux 6.1 misreads the type,
+/// since MLD has a header before it.
+[[nodiscard]] inline PortMatch source_port_of(const PolicyState& policy) {
+  if (policy.kind != PolicyKind::kMembershipOut || policy.destination.family == IpFamily::kV4)
+    return {};
+  return {.port = 131, .mask = 0xffff};
 }
 
 }  // namespace gkmpd::xfrm

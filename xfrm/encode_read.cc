@@ -17,8 +17,25 @@ using netlink::read_object;
 bool exact(const xfrm_selector& selector, const IpAddress& destination) {
   return selector.family == kernel_family(destination) &&
          from_kernel(selector.daddr, selector.family) == destination &&
-         selector.prefixlen_d == full_prefix(destination) && selector.sport_mask == 0 &&
-         selector.ifindex == 0 && selector.user == 0;
+         selector.prefixlen_d == full_prefix(destination) && selector.user == 0;
+}
+
+/// One port, or any (0). Nothing for part of one.
+std::optional<std::uint16_t> destination_port(const xfrm_selector& selector) {
+  if (selector.dport_mask == 0) return std::uint16_t{0};
+  if (selector.dport_mask != 0xffff) return std::nullopt;
+  return ntohs(selector.dport);
+}
+
+/// Takes in a mark or interface id, if the attribute is one; false if it is cut short.
+bool read_attachment(std::uint16_t type, ByteView payload, Attachment& attachment) {
+  if (type == XFRMA_IF_ID) return netlink::read_into(attachment.if_id, payload);
+  if (type != XFRMA_MARK) return true;
+  xfrm_mark mark{};
+  if (!netlink::read_into(mark, payload)) return false;
+  attachment.mark = mark.v;
+  attachment.mark_mask = mark.m;
+  return true;
 }
 
 bool endless(const xfrm_lifetime_cfg& limits) {
@@ -33,8 +50,7 @@ struct SaAttributes {
   SuiteReader suite;
   std::optional<std::uint32_t> window;  // of XFRMA_REPLAY_ESN_VAL
   std::uint64_t last_received = 0;      // of the same
-  /// The kernel finds an SA with a mark or an interface id by these too: it is none of ours.
-  bool other_identity = false;
+  Attachment attachment;
   bool unexpected = false;  // something that we never install
   std::optional<Error> broken;
 
@@ -43,6 +59,7 @@ struct SaAttributes {
 
 void SaAttributes::take(std::uint16_t type, ByteView payload) {
   if (auto read = suite.take(type, payload); !read) broken = read.error();
+  if (!read_attachment(type, payload, attachment)) broken = Error{kBadMessage, "mark cut short"};
   switch (type) {
     case XFRMA_REPLAY_ESN_VAL:
       if (xfrm_replay_state_esn state{}; netlink::read_into(state, payload)) {
@@ -51,10 +68,6 @@ void SaAttributes::take(std::uint16_t type, ByteView payload) {
       } else {
         broken = Error{kBadMessage, "replay state cut short"};
       }
-      break;
-    case XFRMA_MARK:
-    case XFRMA_IF_ID:
-      other_identity = true;
       break;
     case XFRMA_ALG_COMP:
     case XFRMA_ENCAP:
@@ -79,15 +92,25 @@ bool has_our_form_of_window(const xfrm_usersa_info& info, const SaAttributes& at
 bool binds_source(const xfrm_selector& selector, const SaState& sa) {
   return exact(selector, sa.destination) &&
          from_kernel(selector.saddr, selector.family) == sa.source &&
-         selector.prefixlen_s == source_prefix(sa) && selector.proto == 0 &&
-         selector.dport_mask == 0;
+         selector.prefixlen_s == source_prefix(sa) && selector.sport_mask == 0 &&
+         selector.ifindex == 0 && destination_port(selector).has_value();
 }
 
-std::optional<PolicyKind> kind_of(std::uint32_t index) {
-  for (const PolicyKind kind : {PolicyKind::kGuard, PolicyKind::kIn, PolicyKind::kProtect}) {
-    if (policy_index(slot_of_policy_index(index), kind) == index) return kind;
-  }
-  return std::nullopt;
+bool has_source_port_of(const PolicyState& policy, const xfrm_selector& selector) {
+  const PortMatch wanted = source_port_of(policy);
+  return ntohs(selector.sport) == wanted.port && ntohs(selector.sport_mask) == wanted.mask;
+}
+
+bool takes_any_source(const xfrm_selector& selector) {
+  const auto source = from_kernel(selector.saddr, selector.family);
+  return source && source->is_unspecified() && selector.prefixlen_s == 0;
+}
+
+/// Neither port nor interface, and the protocol of the kind.
+bool is_whole_address(const PolicyState& policy) {
+  const std::uint8_t protocol =
+      is_guard(policy.kind) ? 0 : membership_protocol(policy.destination.family);
+  return policy.ip_protocol == protocol && policy.port == 0 && policy.attachment == Attachment{};
 }
 
 /// Fills in the selector; false if it has not the form of the policy's kind.
@@ -99,14 +122,15 @@ bool read_selector(const xfrm_userpolicy_info& info, PolicyState& policy) {
       !exact(selector, *destination))
     return false;
   policy.destination = *destination;
-  if (policy.kind != PolicyKind::kProtect)
-    return source->is_unspecified() && selector.prefixlen_s == 0 && selector.proto == 0 &&
-           selector.dport_mask == 0;
-  policy.source = *source;
   policy.ip_protocol = selector.proto;
-  policy.port = selector.dport_mask == 0 ? std::uint16_t{0} : ntohs(selector.dport);
-  return selector.prefixlen_s == full_prefix(*source) &&
-         (selector.dport_mask == 0 || selector.dport_mask == 0xffff);
+  policy.attachment.interface = static_cast<std::uint32_t>(selector.ifindex);
+  const auto port = destination_port(selector);
+  if (!port || !has_source_port_of(policy, selector)) return false;
+  policy.port = *port;
+  if (is_of_address(policy.kind)) return is_whole_address(policy) && takes_any_source(selector);
+  if (policy.kind != PolicyKind::kProtect) return takes_any_source(selector);
+  policy.source = *source;
+  return selector.prefixlen_s == full_prefix(*source);
 }
 
 /// But for the mode, which the policy takes over.
@@ -122,7 +146,7 @@ bool is_our_template(const xfrm_user_tmpl& tmpl, const PolicyState& policy) {
 
 /// Takes the templates in; false if they are not those of the policy's kind.
 bool read_templates(ByteView templates, PolicyState& policy) {
-  if (policy.kind == PolicyKind::kGuard) return templates.empty();
+  if (!has_template(policy.kind)) return templates.empty();
   const auto tmpl = read_object<xfrm_user_tmpl>(templates);
   if (!tmpl || templates.size() != sizeof *tmpl) return false;
   const auto mode = mode_from_kernel(tmpl->mode);
@@ -148,13 +172,16 @@ Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
   const auto destination = from_kernel(info->id.daddr, info->family);
   const auto source = from_kernel(info->saddr, info->family);
   if (!destination || !source || info->id.proto != IPPROTO_ESP || info->id.spi == 0 ||
-      !is_our_reqid(info->reqid) || attributes.other_identity)
+      !is_our_reqid(info->reqid))
     return std::nullopt;
 
   SaState sa;
   sa.spi = ntohl(info->id.spi);
   sa.source = *source;
   sa.destination = *destination;
+  sa.ip_protocol = info->sel.proto;
+  sa.port = destination_port(info->sel).value_or(0);
+  sa.attachment = attributes.attachment;
   sa.reqid = info->reqid;
   sa.replay_window = attributes.window.value_or(0);
   sa.esn = (info->flags & XFRM_STATE_ESN) != 0;
@@ -177,20 +204,21 @@ Result<std::optional<PolicyState>> decode_policy(const netlink::Message& message
   const auto info = read_object<xfrm_userpolicy_info>(message.payload);
   if (message.type != XFRM_MSG_NEWPOLICY || !info) return fail(kBadMessage, "no policy");
   ByteView templates;
-  bool other_identity = false;
+  PolicyState policy;
+  bool main = true;
+  bool whole = true;
   const bool sound = netlink::for_each_attribute(
       after_header(message.payload, sizeof *info), [&](std::uint16_t type, ByteView payload) {
         if (type == XFRMA_TMPL) templates = payload;
         const auto policy_type = read_object<xfrm_userpolicy_type>(payload);
-        other_identity = other_identity || type == XFRMA_MARK || type == XFRMA_IF_ID ||
-                         (type == XFRMA_POLICY_TYPE &&
-                          (!policy_type || policy_type->type != XFRM_POLICY_TYPE_MAIN));
+        if (type == XFRMA_POLICY_TYPE)
+          main = policy_type && policy_type->type == XFRM_POLICY_TYPE_MAIN;
+        whole = read_attachment(type, payload, policy.attachment) && whole;
       });
-  if (!sound) return fail(kBadMessage, "attributes of a policy cut short");
+  if (!sound || !whole) return fail(kBadMessage, "attributes of a policy cut short");
 
-  const auto kind = kind_of(info->index);
-  if (!is_our_policy_index(info->index) || !kind || other_identity) return std::nullopt;
-  PolicyState policy;
+  const auto kind = kind_of_policy_index(info->index);
+  if (!kind || !main) return std::nullopt;
   policy.kind = *kind;
   policy.index = info->index;
   if (!read_selector(*info, policy)) return std::nullopt;

@@ -331,15 +331,15 @@ Result<Applied> Kernel::remove(std::span<const ObjectId> record) {
   IdSet gone(record.begin(), record.end());
   for (const SaState& sa : installed->sas) gone.erase(sa.id());
   for (const PolicyState& policy : installed->policies) gone.erase(policy.id());
-  std::map<GroupSlot, KernelState> groups;
-  for (SaState& sa : installed->sas) groups[slot_of_reqid(sa.reqid)].sas.push_back(std::move(sa));
+  std::map<IpAddress, KernelState> places;
+  for (SaState& sa : installed->sas) places[sa.destination].sas.push_back(std::move(sa));
   for (const PolicyState& policy : installed->policies)
-    groups[slot_of_policy_index(policy.index)].policies.push_back(policy);
+    places[policy.destination].policies.push_back(policy);
 
   Applied all;
   all.removed.assign(gone.begin(), gone.end());
-  for (const auto& [slot, state] : groups) {
-    // A refusal in one group does not keep the others in the kernel.
+  for (const auto& [address, state] : places) {
+    // A refusal at one address does not keep the others in the kernel.
     auto applied = execute(plan(state, {}));
     if (!applied) return applied;
     std::ranges::move(applied->removed, std::back_inserter(all.removed));

@@ -66,7 +66,7 @@ class Planner {
         add(DeletePolicy{policy});
     end_stage();
     for (const SaState& sa : installed_.sas)
-      if (!same_place(sa.destination)) add(DeleteSa{sa.id(), sa.source});
+      if (!same_place(sa.destination)) add(DeleteSa{sa.id(), sa.source, sa.attachment});
     end_stage();
     for (const PolicyState& policy : installed_.policies)
       if (policy.kind != PolicyKind::kProtect && !same_place(policy.destination))
@@ -74,16 +74,28 @@ class Planner {
     end_stage();
   }
 
-  /// Guard and in policy. Their selectors follow from their identities, so that one which differs
-  /// otherwise is changed in place, without a moment when it is not there.
+  /// Everything but the protect policy. What has its selector already is changed in place, without
+  /// a moment when it is not there; of the others the guards take the place meanwhile.
   void put_standing_policies() {
-    for (const PolicyKind kind : {PolicyKind::kGuard, PolicyKind::kIn}) {
-      const PolicyState* wanted = find_policy(wanted_, kind);
-      if (wanted == nullptr) continue;
-      const PolicyState* standing = find_policy(installed_, wanted->id());
-      if (standing == nullptr || *standing != *wanted) add(PutPolicy{*wanted, standing != nullptr});
+    for (const PolicyState& standing : installed_.policies) {
+      const PolicyState* wanted = find_policy(wanted_, standing.id());
+      if (standing.kind != PolicyKind::kProtect && wanted != nullptr &&
+          !standing.same_selector(*wanted))
+        add(DeletePolicy{standing});
     }
     end_stage();
+    // What admits before what blocks the rest, so that nothing is blocked that is to pass.
+    for (const bool guards : {false, true}) {
+      for (const PolicyState& wanted : wanted_.policies)
+        if (wanted.kind != PolicyKind::kProtect && is_guard(wanted.kind) == guards) put(wanted);
+      end_stage();
+    }
+  }
+
+  void put(const PolicyState& wanted) {
+    const PolicyState* standing = find_policy(installed_, wanted.id());
+    const bool replace = standing != nullptr && standing->same_selector(wanted);
+    if (!replace || *standing != wanted) add(PutPolicy{wanted, replace});
   }
 
   /// A protect policy goes before anything else where it is not wanted, cannot be changed in place,
@@ -129,7 +141,7 @@ class Planner {
       if (wanted.outbound() != outbound) continue;
       const SaState* standing = find_sa_at(installed_, wanted);
       if (standing != nullptr && !standing->same_as(wanted))
-        add(DeleteSa{standing->id(), standing->source});
+        add(DeleteSa{standing->id(), standing->source, standing->attachment});
     }
     end_stage();
   }
@@ -165,7 +177,7 @@ class Planner {
   void remove_sas() {
     for (const SaState& sa : installed_.sas)
       if (same_place(sa.destination) && find_sa_at(wanted_, sa) == nullptr && !is_kept(sa))
-        add(DeleteSa{sa.id(), sa.source});
+        add(DeleteSa{sa.id(), sa.source, sa.attachment});
     end_stage();
   }
 
@@ -177,13 +189,13 @@ class Planner {
   }
 
   void remove_standing_policies() {
-    for (const PolicyKind kind : {PolicyKind::kIn, PolicyKind::kGuard}) {
+    for (const bool guards : {true, false}) {
       for (const PolicyState& policy : installed_.policies)
-        if (policy.kind == kind && same_place(policy.destination) &&
-            find_policy(wanted_, policy.id()) == nullptr)
+        if (policy.kind != PolicyKind::kProtect && is_guard(policy.kind) == guards &&
+            same_place(policy.destination) && find_policy(wanted_, policy.id()) == nullptr)
           add(DeletePolicy{policy});
+      end_stage();
     }
-    end_stage();
   }
 
   const KernelState& installed_;

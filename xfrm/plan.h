@@ -15,6 +15,7 @@ struct AddSa {
 struct DeleteSa {
   ObjectId id;
   IpAddress source;
+  Attachment attachment{};
 };
 
 /// With `replace` the policy stands already and is changed at once (UPDPOLICY); without, its
@@ -37,15 +38,17 @@ struct Stage {
 };
 
 /// What turns `installed` into `wanted`, in an order such that
-///  - guard and in policy stand before the first SA and go after the last;
+///  - the guards and all that admits in clear or through ESP stand before the first SA and go after
+///    the last;
 ///  - a protect policy names a reqid only while its outbound SA stands;
 ///  - inbound SAs come before outbound ones, both before the switch of the protect policy, and what
 ///    is not wanted any more goes after it;
 ///  - an inbound SA that replaces another of its key starts from the sequence number that the other
 ///    had received.
-/// Both are of one group (one slot). An empty `wanted` removes the group. Equal states give no
-/// operation. No stage is empty. With `Earlier::kKeep` what `wanted` lacks is left standing if it
-/// is an SA of a generation that `wanted` has no SA of, or the protect policy under such an SA.
+/// Both are of one group (one slot) and its address. An empty `wanted` removes all of `installed`.
+/// Equal states give no operation. No stage is empty. With `Earlier::kKeep` what `wanted` lacks is
+/// left standing if it is an SA of a generation that `wanted` has no SA of, or the protect policy
+/// under such an SA.
 [[nodiscard]] std::vector<Stage> plan(const KernelState& installed, const KernelState& wanted,
                                       Earlier earlier = Earlier::kRemove);
 

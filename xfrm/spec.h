@@ -116,6 +116,18 @@ inline constexpr std::uint32_t kMinReplayWindow = 32;
 inline constexpr std::uint32_t kMaxReplayWindow = 4096;
 inline constexpr std::uint32_t kDefaultReplayWindow = 1024;
 
+/// TCP, UDP, DCCP, SCTP, UDP-Lite: the kernel's selectors have ports for these.
+[[nodiscard]] constexpr bool has_ports(std::uint8_t ip_protocol) {
+  return ip_protocol == 6 || ip_protocol == 17 || ip_protocol == 33 || ip_protocol == 132 ||
+         ip_protocol == 136;
+}
+
+/// What a group may carry: one protocol, but not IGMP, ICMPv6, ESP and AH.
+[[nodiscard]] constexpr bool is_protectable(std::uint8_t ip_protocol) {
+  return ip_protocol != 0 && ip_protocol != 2 && ip_protocol != 58 && ip_protocol != 50 &&
+         ip_protocol != 51;
+}
+
 /// A group's place in our reqid and policy index ranges: 0 to kMaxGroupSlot, unique on this host,
 /// kept over restarts by the store.
 using GroupSlot = std::uint16_t;
@@ -124,10 +136,30 @@ inline constexpr GroupSlot kMaxSlot = 0x0fff;
 inline constexpr GroupSlot kProbeSlot = kMaxSlot;
 inline constexpr GroupSlot kMaxGroupSlot = kProbeSlot - 1;
 
+/// A data address's place in our policy index range, likewise. Numbers of their own: groups on one
+/// address share its policies.
+using AddressSlot = std::uint16_t;
+inline constexpr AddressSlot kMaxAddressSlot = kMaxSlot;
+
 /// Counts epochs of one group on this host, modulo 2048; a fresh one per epoch gives each epoch's
 /// SAs reqids that no policy names yet.
 using Generation = std::uint16_t;
 inline constexpr Generation kMaxGeneration = 0x07ff;
+
+/// Which of a host's traffic is the group's, beside its addresses, protocol and port: the host's
+/// own affair, not the token's. What fits the address but not this meets the guards.
+struct Attachment {
+  /// Index of the interface that the group's traffic goes out by; 0: any. With an `if_id`, the XFRM
+  /// interface of that id. What comes in is bound by its keys alone: over IPv4 the kernel takes any
+  /// packet for one of the loopback interface there.
+  std::uint32_t interface = 0;
+  std::uint32_t if_id = 0;  // 0: none
+  /// Packets belong to the group if their mark has `mark` in the bits of `mark_mask`; 0: all do.
+  std::uint32_t mark = 0;
+  std::uint32_t mark_mask = 0;
+
+  friend bool operator==(const Attachment&, const Attachment&) = default;
+};
 
 /// What becomes of the SAs of other generations that stand in the kernel. kKeep is for the time
 /// between two epochs (RFC 5374 4.2.1): they stay, and with them a protect policy under one of them
@@ -155,16 +187,23 @@ struct SenderSa {
   }
 };
 
-/// A group as the kernel should hold it on this host. Policies and guard are derived from it:
-///  - guard: `out`, any source to `destination`, block, low priority;
-///  - in: any source to `destination` must have come through ESP;
-///  - protect: `out`, from `own_source`, under the reqid of `active_generation`, if there is one.
+/// A group as the kernel should hold it on this host. Its policies are derived from it. Those of
+/// its address, which all groups on that address share:
+///  - guards: `out` and `in`, any source to `destination`, block, low priority;
+///  - membership: `out` and `in`, IGMP or MLD to `destination` in clear, high priority: queries for
+///    one group and the answers of older versions go to the group itself.
+/// Those of its own:
+///  - in: what comes for `ip_protocol` and `port` must have come through ESP;
+///  - protect: `out`, from `own_source`, under the reqid of `active_generation`, if there is one;
+///  - passage, with an `if_id`: `out`, to the XFRM interface, where the policies of that id wait.
 struct GroupSpec {
   std::string group_name;  // for messages only
   GroupSlot slot = 0;
-  IpAddress destination;  // the group's multicast data address
-  std::uint8_t ip_protocol = 17;
-  std::uint16_t port = 0;  // destination port of the protect policy; 0 is "any"
+  AddressSlot address_slot = 0;
+  IpAddress destination;          // the group's multicast data address
+  std::uint8_t ip_protocol = 17;  // what the group carries
+  std::uint16_t port = 0;         // destination port; 0 is "any"
+  Attachment attachment;
   EspSuite suite = EspSuite::kAesGcm128;
   IpsecMode mode = IpsecMode::kTransport;
   SenderMode sender_mode = SenderMode::kPerSender;
@@ -205,8 +244,40 @@ enum class SaDirection : std::uint8_t { kIn = 0, kOut = 1 };
   return static_cast<GroupSlot>((reqid >> 12) & kMaxSlot);
 }
 
-/// The three policies of a group.
-enum class PolicyKind : std::uint8_t { kGuard = 1, kIn = 2, kProtect = 3 };
+/// The number is part of the policy's index.
+enum class PolicyKind : std::uint8_t {
+  kGuard = 1,
+  kInGuard = 2,
+  kProtect = 3,
+  kIn = 4,
+  kMembershipOut = 5,
+  kMembershipIn = 6,
+  kPassage = 7,
+};
+
+inline constexpr std::array kPolicyKinds{
+    PolicyKind::kMembershipOut, PolicyKind::kMembershipIn, PolicyKind::kPassage, PolicyKind::kIn,
+    PolicyKind::kInGuard,       PolicyKind::kGuard,        PolicyKind::kProtect};
+
+[[nodiscard]] constexpr bool is_guard(PolicyKind kind) {
+  return kind == PolicyKind::kGuard || kind == PolicyKind::kInGuard;
+}
+
+/// Of the address, not of one group: numbered by `AddressSlot`.
+[[nodiscard]] constexpr bool is_of_address(PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::kGuard:
+    case PolicyKind::kInGuard:
+    case PolicyKind::kMembershipOut:
+    case PolicyKind::kMembershipIn:
+      return true;
+    case PolicyKind::kProtect:
+    case PolicyKind::kIn:
+    case PolicyKind::kPassage:
+      return false;
+  }
+  return false;
+}
 
 /// The kernel's numbers of directions; an index carries it in its low three bits.
 inline constexpr std::uint32_t kPolicyIn = 0;
@@ -216,8 +287,12 @@ inline constexpr std::uint32_t kPolicyOut = 1;
   switch (kind) {
     case PolicyKind::kGuard:
     case PolicyKind::kProtect:
+    case PolicyKind::kMembershipOut:
+    case PolicyKind::kPassage:
       return kPolicyOut;
     case PolicyKind::kIn:
+    case PolicyKind::kInGuard:
+    case PolicyKind::kMembershipIn:
       return kPolicyIn;
   }
   return kPolicyOut;
@@ -237,8 +312,22 @@ inline constexpr std::uint32_t kPolicyIndexBase = 0x47000000;
 [[nodiscard]] constexpr GroupSlot slot_of_policy_index(std::uint32_t index) {
   return static_cast<GroupSlot>((index >> 8) & kMaxSlot);
 }
+/// Nothing if the index is not one that we choose.
+[[nodiscard]] constexpr std::optional<PolicyKind> kind_of_policy_index(std::uint32_t index) {
+  for (const PolicyKind kind : kPolicyKinds) {
+    if (policy_index(slot_of_policy_index(index), kind) == index) return kind;
+  }
+  return std::nullopt;
+}
+
+/// IGMP, or ICMPv6 for MLD.
+[[nodiscard]] constexpr std::uint8_t membership_protocol(IpFamily family) {
+  return family == IpFamily::kV4 ? 2 : 58;
+}
 
 /// Lower numbers are preferred by the kernel.
+inline constexpr std::uint32_t kMembershipPriority = 500;
+inline constexpr std::uint32_t kPassagePriority = 500;
 inline constexpr std::uint32_t kProtectPriority = 1000;
 inline constexpr std::uint32_t kInPriority = 1000;
 inline constexpr std::uint32_t kGuardPriority = 2000;

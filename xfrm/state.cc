@@ -118,26 +118,68 @@ Result<void> check_own_source(const GroupSpec& spec) {
   return {};
 }
 
+/// What of the address's traffic is the group's.
+Result<void> check_selector(const GroupSpec& spec) {
+  const std::string protocol = "protocol " + std::to_string(spec.ip_protocol);
+  // Any protocol would be the selector of the guards; and memberships are told in clear.
+  if (!is_protectable(spec.ip_protocol)) return bad(spec, protocol);
+  if (spec.port != 0 && !has_ports(spec.ip_protocol)) return bad(spec, protocol + " with a port");
+  const Attachment& attachment = spec.attachment;
+  if ((attachment.mark & ~attachment.mark_mask) != 0) return bad(spec, "a mark beyond its mask");
+  if (attachment.if_id != 0 && attachment.interface == 0)
+    return bad(spec, "an XFRM interface id but no interface");
+  return {};
+}
+
 PolicyState policy_of(const GroupSpec& spec, PolicyKind kind) {
   PolicyState policy;
   policy.kind = kind;
-  policy.index = policy_index(spec.slot, kind);
+  policy.index = policy_index(is_of_address(kind) ? spec.address_slot : spec.slot, kind);
   policy.destination = spec.destination;
   switch (kind) {
     case PolicyKind::kGuard:
+    case PolicyKind::kInGuard:
+      return policy;
+    case PolicyKind::kMembershipOut:
+    case PolicyKind::kMembershipIn:
+      policy.ip_protocol = membership_protocol(spec.destination.family);
+      return policy;
+    case PolicyKind::kPassage:
+      policy.attachment.interface = spec.attachment.interface;
       break;
     case PolicyKind::kIn:
+      policy.attachment = spec.attachment;
+      policy.attachment.interface = 0;
       policy.mode = spec.mode;
       break;
     case PolicyKind::kProtect:
+      policy.attachment = spec.attachment;
+      // Packets of an XFRM interface are told by its id, and show the interface below it.
+      if (spec.attachment.if_id != 0) policy.attachment.interface = 0;
       policy.mode = spec.mode;
       policy.source = spec.own_source;
-      policy.ip_protocol = spec.ip_protocol;
-      policy.port = spec.port;
       policy.reqid = reqid(spec.slot, *spec.active_generation, SaDirection::kOut);
       break;
   }
+  policy.ip_protocol = spec.ip_protocol;
+  policy.port = spec.port;
   return policy;
+}
+
+bool is_wanted(const GroupSpec& spec, PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::kProtect:
+      return spec.active_generation.has_value();
+    case PolicyKind::kPassage:
+      return spec.attachment.if_id != 0 && spec.attachment.interface != 0;
+    case PolicyKind::kGuard:
+    case PolicyKind::kInGuard:
+    case PolicyKind::kIn:
+    case PolicyKind::kMembershipOut:
+    case PolicyKind::kMembershipIn:
+      return true;
+  }
+  return false;
 }
 
 SaState sa_of(const GroupSpec& spec, const SenderSa& sender) {
@@ -145,6 +187,10 @@ SaState sa_of(const GroupSpec& spec, const SenderSa& sender) {
   sa.spi = sender.spi;
   sa.source = sender.source;
   sa.destination = spec.destination;
+  sa.ip_protocol = spec.ip_protocol;
+  sa.port = spec.port;
+  sa.attachment = spec.attachment;
+  sa.attachment.interface = 0;
   sa.reqid =
       reqid(spec.slot, sender.generation, sender.outbound ? SaDirection::kOut : SaDirection::kIn);
   sa.suite = spec.suite;
@@ -176,6 +222,9 @@ SaState SaState::clone() const {
   copy.spi = spi;
   copy.source = source;
   copy.destination = destination;
+  copy.ip_protocol = ip_protocol;
+  copy.port = port;
+  copy.attachment = attachment;
   copy.reqid = reqid;
   copy.suite = suite;
   copy.mode = mode;
@@ -189,7 +238,8 @@ SaState SaState::clone() const {
 }
 
 bool SaState::same_as(const SaState& other) const {
-  return id() == other.id() && source == other.source && suite == other.suite &&
+  return id() == other.id() && source == other.source && ip_protocol == other.ip_protocol &&
+         port == other.port && attachment == other.attachment && suite == other.suite &&
          mode == other.mode && replay_window == other.replay_window && esn == other.esn &&
          regular == other.regular && key.equals(other.key);
 }
@@ -199,7 +249,7 @@ ObjectId PolicyState::id() const { return {ObjectKind::kPolicy, destination, ind
 bool PolicyState::same_selector(const PolicyState& other) const {
   return policy_direction(kind) == policy_direction(other.kind) &&
          destination == other.destination && source == other.source &&
-         ip_protocol == other.ip_protocol && port == other.port;
+         ip_protocol == other.ip_protocol && port == other.port && attachment == other.attachment;
 }
 
 KernelState KernelState::clone() const {
@@ -215,23 +265,32 @@ Result<void> check(const GroupSpec& spec) {
   // IGMP, MLD, ND and routing live there: a policy on it would cut the host off.
   if (spec.destination.is_link_scope_multicast())
     return bad(spec, spec.destination.text() + " is link-scope");
-  if (spec.slot > kMaxGroupSlot) return bad(spec, "slot out of range");
+  if (spec.slot > kMaxGroupSlot || spec.address_slot > kMaxAddressSlot)
+    return bad(spec, "slot out of range");
   if (auto sound = check_sender_mode(spec); !sound) return sound;
   if (auto sound = check_own_source(spec); !sound) return sound;
-  if (spec.port != 0 && spec.ip_protocol == 0) return bad(spec, "a port but no protocol");
+  if (auto sound = check_selector(spec); !sound) return sound;
   return check_senders(spec);
 }
 
 KernelState wanted_state(const GroupSpec& spec) {
   KernelState state;
-  state.policies.push_back(policy_of(spec, PolicyKind::kGuard));
-  state.policies.push_back(policy_of(spec, PolicyKind::kIn));
-  if (spec.active_generation) state.policies.push_back(policy_of(spec, PolicyKind::kProtect));
+  for (const PolicyKind kind : kPolicyKinds)
+    if (is_wanted(spec, kind)) state.policies.push_back(policy_of(spec, kind));
   for (const bool outbound : {false, true}) {
     for (const SenderSa& sender : spec.senders)
       if (sender.outbound == outbound) state.sas.push_back(sa_of(spec, sender));
   }
   return state;
+}
+
+std::vector<ObjectId> policies_at(const IpAddress& destination, GroupSlot slot,
+                                  AddressSlot address_slot) {
+  std::vector<ObjectId> ids;
+  for (const PolicyKind kind : kPolicyKinds)
+    ids.push_back({ObjectKind::kPolicy, destination,
+                   policy_index(is_of_address(kind) ? address_slot : slot, kind), 0});
+  return ids;
 }
 
 std::vector<ObjectId> objects_of(const GroupSpec& spec) {

@@ -31,13 +31,17 @@ struct ObjectId {
   friend auto operator<=>(const ObjectId&, const ObjectId&) = default;
 };
 
-/// One ESP SA. Its selector is its source (the whole address) to its destination, any protocol:
-/// that is what binds the key to its sender, since the inbound lookup ignores the source. A shared
-/// SA has the selector any source to its destination.
+/// One ESP SA. Its selector is its source (the whole address) to its destination, protocol and
+/// port: that is what binds the key to its sender and its group, since the inbound lookup ignores
+/// the source and groups on one address share the SAs' table. A shared SA has the selector any
+/// source.
 struct SaState {
   std::uint32_t spi = 0;
   IpAddress source;  // unspecified in a shared SA
   IpAddress destination;
+  std::uint8_t ip_protocol = 0;
+  std::uint16_t port = 0;
+  Attachment attachment;  // without an interface, which is for policies to choose
   std::uint32_t reqid = 0;
   EspSuite suite = EspSuite::kAesGcm128;
   IpsecMode mode = IpsecMode::kTransport;
@@ -65,19 +69,21 @@ struct PolicyState {
   PolicyKind kind = PolicyKind::kGuard;
   std::uint32_t index = 0;  // decides the kind
   IpAddress destination;
-  /// These four are of the protect policy alone.
+  std::uint8_t ip_protocol = 0;  // 0: any, of the guards
+  std::uint16_t port = 0;        // 0: any
+  Attachment attachment;         // none of what the address has
+  /// These two are of the protect policy alone.
   std::optional<IpAddress> source;
-  std::uint8_t ip_protocol = 0;
-  std::uint16_t port = 0;
   std::uint32_t reqid = 0;
-  /// Of the template; a guard has none, and kTransport here.
+  /// Of the template; where there is none, kTransport.
   IpsecMode mode = IpsecMode::kTransport;
   /// False for a policy read back whose selector is ours but whose action, template or priority is
   /// not what we install.
   bool regular = true;
 
   [[nodiscard]] ObjectId id() const;
-  /// Same direction, addresses, protocol and port: what the kernel tells policies apart by.
+  /// Same direction, addresses, protocol, port and attachment: what the kernel tells policies apart
+  /// by.
   [[nodiscard]] bool same_selector(const PolicyState& other) const;
   friend bool operator==(const PolicyState&, const PolicyState&) = default;
 };
@@ -95,9 +101,11 @@ struct KernelState {
 /// group or is link-scope, a source of another family, SPIs below 256 or twice, keys of the wrong
 /// length, a lifetime of 0, a window out of range, more than one outbound SA per generation, an
 /// outbound SA not from `own_source`, an active generation without its outbound SA, a sequence
-/// number received that is of an outbound SA or not of its size. With a shared SA also tunnel mode,
-/// a counter-mode suite, a window, extended sequence numbers, an SA bound to a source, two SAs of
-/// one generation; with an SA for each sender one that is bound to none.
+/// number received that is of an outbound SA or not of its size; any protocol, or IGMP or ICMPv6,
+/// and a port where the protocol has none; a mark outside its mask, an `if_id` without an
+/// interface. With a shared SA also tunnel mode, a counter-mode suite, a window, extended sequence
+/// numbers, an SA bound to a source, two SAs of one generation; with an SA for each sender one that
+/// is bound to none.
 [[nodiscard]] Result<void> check(const GroupSpec& spec);
 
 /// The SAs and policies that a spec means; in the order of installation. Assumes `check` passed.
@@ -105,5 +113,9 @@ struct KernelState {
 
 /// Their identities: what goes into the record before the kernel is touched.
 [[nodiscard]] std::vector<ObjectId> objects_of(const GroupSpec& spec);
+
+/// The identities of all policies that a group at `destination` may have.
+[[nodiscard]] std::vector<ObjectId> policies_at(const IpAddress& destination, GroupSlot slot,
+                                                AddressSlot address_slot);
 
 }  // namespace gkmpd::xfrm

@@ -22,7 +22,13 @@ struct Count {
   void operator()(const PutPolicy& put) const {
     switch (put.policy.kind) {
       case PolicyKind::kGuard:
-        tally.guard = true;
+      case PolicyKind::kInGuard:
+      case PolicyKind::kMembershipOut:
+      case PolicyKind::kMembershipIn:
+        ++tally.address_policies;
+        break;
+      case PolicyKind::kPassage:
+        tally.passage = true;
         break;
       case PolicyKind::kIn:
         tally.in = true;
@@ -47,8 +53,10 @@ Tally tally(const std::vector<Stage>& stages) {
 
 std::string Tally::text() const {
   std::string put;
-  if (guard) list(put, "the guard policy");
+  if (address_policies > 0)
+    list(put, some(address_policies, "policy of the address", "policies of the address"));
   if (in) list(put, "the inbound policy");
+  if (passage) list(put, "the passage policy");
   if (inbound > 0) list(put, some(inbound, "inbound SA", "inbound SAs"));
   if (outbound > 0) list(put, some(outbound, "outbound SA", "outbound SAs"));
   if (protect) list(put, "the protect policy");

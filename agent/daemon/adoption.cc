@@ -20,20 +20,27 @@ store::InstalledGroup::Role to_store(GroupRole role) {
   return store::InstalledGroup::Role::kMember;
 }
 
-/// Only of a policy's identity.
 std::string_view policy_name(const xfrm::ObjectId& id) {
-  const auto slot = xfrm::slot_of_policy_index(id.spi_or_index);
-  const auto is = [&](xfrm::PolicyKind kind) {
-    return xfrm::policy_index(slot, kind) == id.spi_or_index;
-  };
-  if (is(xfrm::PolicyKind::kGuard)) return "the guard policy";
-  if (is(xfrm::PolicyKind::kIn)) return "the inbound policy";
+  switch (xfrm::kind_of_policy_index(id.spi_or_index).value_or(xfrm::PolicyKind::kProtect)) {
+    case xfrm::PolicyKind::kGuard:
+      return "the guard policy";
+    case xfrm::PolicyKind::kInGuard:
+      return "the inbound guard policy";
+    case xfrm::PolicyKind::kMembershipOut:
+    case xfrm::PolicyKind::kMembershipIn:
+      return "a membership policy";
+    case xfrm::PolicyKind::kIn:
+      return "the inbound policy";
+    case xfrm::PolicyKind::kPassage:
+      return "the passage policy";
+    case xfrm::PolicyKind::kProtect:
+      break;
+  }
   return "the protect policy";
 }
 
 bool is_protect(const xfrm::ObjectId& id) {
-  const auto slot = xfrm::slot_of_policy_index(id.spi_or_index);
-  return xfrm::policy_index(slot, xfrm::PolicyKind::kProtect) == id.spi_or_index;
+  return xfrm::kind_of_policy_index(id.spi_or_index) == xfrm::PolicyKind::kProtect;
 }
 
 xfrm::Generation generation_of(const store::InstalledGroup& row) {
@@ -56,15 +63,23 @@ const xfrm::SaState* sent_under(const std::vector<xfrm::SaState>& kept, xfrm::Ge
 }
 
 /// The group as a spec: with `sent`, if that is not shared, for the sake of the protect policy.
-xfrm::GroupSpec spec_of(const store::InstalledGroup& row, xfrm::GroupSlot slot,
+xfrm::GroupSpec spec_of(const store::InstalledGroup& row, const Placement& place,
                         const xfrm::KernelState& standing, const xfrm::SaState* sent) {
   xfrm::GroupSpec spec;
   spec.group_name = row.name;
-  spec.slot = slot;
+  spec.slot = place.slot;
+  spec.address_slot = place.address_slot;
+  spec.attachment = place.attachment;
   spec.destination = IpAddress::parse(row.data_address).value_or(IpAddress{});
+  spec.ip_protocol = row.data_protocol;
   spec.port = row.data_port;
   for (const xfrm::SaState& sa : standing.sas) {
-    if (sa.regular) spec.mode = sa.mode;
+    if (!sa.regular) continue;
+    spec.mode = sa.mode;
+    // SAs stay as they are, whatever the configuration says now: the policies follow them.
+    const std::uint32_t interface = spec.attachment.interface;
+    spec.attachment = sa.attachment;
+    spec.attachment.interface = interface;
   }
   // An SA may be somebody else's in our place; and when none is left the inbound policy still
   // knows.
@@ -104,7 +119,9 @@ store::InstalledGroup to_row(const protocol::InstallGroup& install, const Kernel
           .tuple = memo.tuple,
           .not_after = memo.not_after,
           .remove_on_stop = memo.on_stop == identity::StopPolicy::kRemove,
-          .release_at = memo.release_at};
+          .release_at = memo.release_at,
+          .data_protocol = install.spec.ip_protocol,
+          .spi_prefix = memo.spi_prefix};
 }
 
 std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& row) {
@@ -115,6 +132,7 @@ std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& ro
   group.id = row.group;
   group.name = row.name;
   group.data_address = *data;
+  group.data_protocol = row.data_protocol;
   group.data_port = row.data_port;
   group.epoch_id = row.epoch_id;
   group.memo = {
@@ -125,7 +143,8 @@ std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& ro
       .tuple = row.tuple,
       .not_after = row.not_after,
       .on_stop = row.remove_on_stop ? identity::StopPolicy::kRemove : identity::StopPolicy::kKeep,
-      .release_at = row.release_at};
+      .release_at = row.release_at,
+      .spi_prefix = row.spi_prefix};
   return group;
 }
 
@@ -161,7 +180,7 @@ Inspection inspect(const store::InstalledGroup& row, const std::vector<xfrm::Obj
   return out;
 }
 
-xfrm::KernelState kept_state(const store::InstalledGroup& row, xfrm::GroupSlot slot,
+xfrm::KernelState kept_state(const store::InstalledGroup& row, const Placement& place,
                              const xfrm::KernelState& standing, protocol::Keep keep) {
   const xfrm::Generation newest = generation_of(row);
   xfrm::KernelState kept;
@@ -177,7 +196,7 @@ xfrm::KernelState kept_state(const store::InstalledGroup& row, xfrm::GroupSlot s
     if (policy.kind == xfrm::PolicyKind::kProtect && policy.regular) protect = &policy;
   }
   const xfrm::SaState* sent = sent_under(kept.sas, newest, protect, keep);
-  kept.policies = xfrm::wanted_state(spec_of(row, slot, standing, sent)).policies;
+  kept.policies = xfrm::wanted_state(spec_of(row, place, standing, sent)).policies;
   if (sent != nullptr && sent->shared() && protect != nullptr) {
     kept.policies.push_back(*protect);
     kept.policies.back().reqid = sent->reqid;

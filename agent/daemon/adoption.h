@@ -31,11 +31,18 @@ struct Inspection {
                                  const std::vector<xfrm::ObjectId>& record,
                                  const xfrm::KernelState& kernel, WallTime now);
 
-/// What should stand of a group of which there are no keys here, made of its row, its slot and what
-/// `standing` holds of it: guard and inbound policy always; those SAs that `keep` says; and the
-/// protect policy, if it stands or may follow from an SA of this host that stays. Of the protect
-/// policy of a shared SA the source is known only while it stands.
-[[nodiscard]] xfrm::KernelState kept_state(const store::InstalledGroup& row, xfrm::GroupSlot slot,
+/// What a group has on this host beside what token and epoch say.
+struct Placement {
+  xfrm::GroupSlot slot = 0;
+  xfrm::AddressSlot address_slot = 0;
+  xfrm::Attachment attachment;
+};
+
+/// What should stand of a group of which there are no keys here, made of its row, its placement and
+/// what `standing` holds of it: guards and inbound policy always; those SAs that `keep` says; and
+/// the protect policy, if it stands or may follow from an SA of this host that stays. Of the
+/// protect policy of a shared SA the source is known only while it stands.
+[[nodiscard]] xfrm::KernelState kept_state(const store::InstalledGroup& row, const Placement& place,
                                            const xfrm::KernelState& standing, protocol::Keep keep);
 
 }  // namespace gkmpd::daemon

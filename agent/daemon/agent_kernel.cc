@@ -23,6 +23,10 @@ Result<void> Agent::follow_kernel(unsigned interface) {
   kernel_watch_ = *std::move(kernel);
   auto links = LinkFollower::start(loop_, interface,
                                    {[this] { return check_interface(config_); },
+                                    [this] {
+                                      // Only such groups are bound to interfaces.
+                                      if (!config_.groups.empty()) kernel_watch_->look_at_all();
+                                    },
                                     [this](unsigned index) { return move_to(index); }, tell});
   if (!links) return pass_on(links);
   link_follower_ = *std::move(links);

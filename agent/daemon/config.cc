@@ -17,6 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::int64_t kMaxIfId = 0xffffffff;
+constexpr std::int64_t kMaxMark = 0xffffffff;
+
 class Reader {
  public:
   explicit Reader(const fs::path& file) : problems_(file.string()) { config_.file = file; }
@@ -30,6 +33,7 @@ class Reader {
     process(root.section("process"));
     limits(root.section("limits"));
     hosts(root.section("hosts"));
+    groups(root.section("groups"));
     root.finish();
     if (problems_.any()) return tl::unexpected(*problems_.first());
     return std::move(config_);
@@ -178,6 +182,42 @@ class Reader {
       if (known.empty()) section.missing(key.str(), "the host's IPv4 or IPv6 address, or both");
       config_.hosts.emplace(key.str(), std::move(known));
     }
+  }
+
+  void groups(TomlSection section) {
+    if (section.table() == nullptr) return;
+    for (const auto& [key, node] : *section.table()) {
+      const std::string name(key.str());
+      if (!identity::is_valid_name(name)) {
+        section.refuse(name, fmt::format("is no group name: 1 to {} octets of a-z 0-9 . - _",
+                                         identity::kMaxNameSize));
+        continue;
+      }
+      config_.groups.emplace(name, group(section.section(name)));
+    }
+  }
+
+  static GroupSettings group(TomlSection section) {
+    GroupSettings out;
+    out.interface = section.text("interface").value_or("");
+    if (out.interface.size() >= IF_NAMESIZE) {
+      section.refuse("interface", fmt::format("is longer than {} letters", IF_NAMESIZE - 1));
+    }
+    out.if_id = static_cast<std::uint32_t>(section.number("if_id", 1, kMaxIfId).value_or(0));
+    if (out.if_id != 0 && out.interface.empty()) {
+      section.missing("interface", "the XFRM interface of that if_id");
+    }
+    const auto mark = section.number("mark", 0, kMaxMark);
+    const auto mask = section.number("mark_mask", 1, kMaxMark);
+    if (mask && !mark) section.missing("mark", "the mark of the group's packets");
+    out.mark = static_cast<std::uint32_t>(mark.value_or(0));
+    out.mark_mask = static_cast<std::uint32_t>(mask.value_or(mark ? kMaxMark : 0));
+    if ((out.mark & ~out.mark_mask) != 0) {
+      section.refuse("mark",
+                     fmt::format("has bits that mark_mask, 0x{:x}, has not", out.mark_mask));
+    }
+    section.finish();
+    return out;
   }
 
   TomlProblems problems_;

@@ -9,6 +9,7 @@
 
 #include "agent/base/address.h"
 #include "agent/base/error.h"
+#include "agent/daemon/attachment.h"
 #include "agent/identity/token.h"
 #include "agent/protocol/endpoint.h"
 
@@ -47,6 +48,7 @@ struct Config {
   bool core_dumps = false;
   identity::LocalLimits limits;
   std::map<std::string, std::vector<IpAddress>> hosts;  // addresses as above
+  SettingsByGroup groups;
 
   /// "10.9.0.1:8480, [fd09::1]:8480"
   [[nodiscard]] std::string control_text() const;

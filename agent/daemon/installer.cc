@@ -91,18 +91,22 @@ void prefer_standing(protocol::InstallGroup& wanted, const xfrm::KernelState& st
   wanted.standby.erase(wanted.standby.begin(), other + 1);
 }
 
-Installer::Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place)
-    : kernel_(std::move(kernel)), store_(store), place_(std::move(place)) {}
+Installer::Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place,
+                     SettingsByGroup settings)
+    : kernel_(std::move(kernel)),
+      store_(store),
+      place_(std::move(place)),
+      settings_(std::move(settings)) {}
 
 Result<std::vector<xfrm::ObjectId>> Installer::record_of(const GroupFilter& which) {
   auto records = store_.kernel_records();
   if (!records) return pass_on(records);
-  std::vector<xfrm::ObjectId> out;
+  std::set<xfrm::ObjectId> out;
   for (const auto& record : *records) {
     if (fate_of(record, place_) != RecordFate::kHere || !which(record.group)) continue;
-    if (auto object = to_object(record)) out.push_back(*object);
+    if (auto object = to_object(record)) out.insert(*object);
   }
-  return out;
+  return Ids(out.begin(), out.end());
 }
 
 Result<std::vector<store::InstalledGroup>> Installer::groups_here() {
@@ -112,14 +116,14 @@ Result<std::vector<store::InstalledGroup>> Installer::groups_here() {
   return groups;
 }
 
-Result<void> Installer::forget(const std::vector<xfrm::ObjectId>& removed) {
-  if (removed.empty()) return {};
+Result<void> Installer::forget(const GroupFilter& which, const Ids& objects) {
+  if (objects.empty()) return {};
   auto records = store_.kernel_records();
   if (!records) return pass_on(records);
   std::erase_if(*records, [&](const store::KernelRecord& record) {
     const auto object = to_object(record);
-    return fate_of(record, place_) != RecordFate::kHere || !object ||
-           std::ranges::find(removed, *object) == removed.end();
+    return fate_of(record, place_) != RecordFate::kHere || !which(record.group) || !object ||
+           std::ranges::find(objects, *object) == objects.end();
   });
   return store_.remove_kernel_records(*records);
 }
@@ -164,25 +168,25 @@ Result<void> Installer::adopt(const std::vector<store::InstalledGroup>& groups, 
   if (!record) return pass_on(record);
   auto kernel = kernel_.read(*record);
   if (!kernel) return pass_on(kernel);
-  std::vector<xfrm::ObjectId> gone;
   for (const auto& row : groups) {
     auto group = to_adopted(row);
     if (!group) return fail(store::kReadFailed, "the record of group " + row.name + " is damaged");
-    auto objects = record_of([&](const GroupId& id) { return id == row.group; });
+    const GroupFilter is_it = [&](const GroupId& id) { return id == row.group; };
+    auto objects = record_of(is_it);
     if (!objects) return pass_on(objects);
     Inspection found = inspect(row, *objects, *kernel, now);
     // The number of a network namespace that is gone may have come to this one.
     if (!found.stands) {
       takeover.vanished.push_back(row.name);
-      std::ranges::move(*objects, std::back_inserter(gone));
+      if (auto forgotten = forget(is_it, *objects); !forgotten) return forgotten;
       continue;
     }
-    std::ranges::move(found.ended, std::back_inserter(gone));
+    if (auto forgotten = forget(is_it, found.ended); !forgotten) return forgotten;
     group->sending = found.sending;
     group->missing = std::move(found.missing);
     takeover.adopted.push_back(*std::move(group));
   }
-  return forget(gone);
+  return {};
 }
 
 Result<Installer::Removal> Installer::remove_stopping() {
@@ -216,11 +220,17 @@ Result<std::size_t> Installer::remove(const GroupFilter& which) {
   auto record = record_of(which);
   if (!record) return pass_on(record);
   if (record->empty()) return std::size_t{0};
-  auto before = kernel_.read(*record);
+  auto others = record_of([&](const GroupId& id) { return !which(id); });
+  if (!others) return pass_on(others);
+  const Ids alone = beside(*record, *others);
+  auto before = kernel_.read(alone);
   if (!before) return pass_on(before);
-  auto applied = kernel_.remove(*record);
+  auto applied = kernel_.remove(alone);
   if (!applied) return pass_on(applied);
-  auto forgotten = forget(applied->removed);
+  // What is shared is the others' from now on.
+  Ids gone = beside(*record, alone);
+  std::ranges::move(applied->removed, std::back_inserter(gone));
+  auto forgotten = forget(which, gone);
   if (!forgotten) return pass_on(forgotten);
   if (!applied->complete()) return tl::unexpected(to_error(applied->refusals));
   return before->sas.size() + before->policies.size();
@@ -243,7 +253,8 @@ Result<std::vector<std::uint32_t>> Installer::burn(const protocol::InstallGroup&
   return taken;
 }
 
-Result<void> Installer::execute(const EpochId& epoch, const std::vector<xfrm::Stage>& stages) {
+Result<void> Installer::execute(const GroupId& group, const EpochId& epoch,
+                                const std::vector<xfrm::Stage>& stages) {
   if (stages.empty()) return {};
   // From here on nobody knows, unless the kernel says otherwise, that the keys were not used.
   std::set<Outbound> open;
@@ -256,7 +267,7 @@ Result<void> Installer::execute(const EpochId& epoch, const std::vector<xfrm::St
     if (object.kind == xfrm::ObjectKind::kSa) open.erase({epoch, object.spi_or_index});
   }
   unused_.merge(open);
-  auto forgotten = forget(applied->removed);
+  auto forgotten = forget([&](const GroupId& id) { return id == group; }, applied->removed);
   if (!forgotten) return forgotten;
   if (!applied->complete()) return tl::unexpected(to_error(applied->refusals));
   return {};
@@ -311,31 +322,57 @@ void Installer::carry_received(protocol::InstallGroup& wanted, const xfrm::Kerne
   if (numbers.empty()) received_.erase(wanted.group);
 }
 
-Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
-  auto slot = store_.slot_of(wanted.group, xfrm::kMaxGroupSlot);
+Result<Installer::Placed> Installer::place_of(const GroupId& group, const std::string& name,
+                                              const std::string& data_address) {
+  auto slot = store_.slot_of(group, xfrm::kMaxGroupSlot);
   if (!slot) return pass_on(slot);
-  wanted.spec.slot = *slot;
-  if (auto sound = xfrm::check(wanted.spec); !sound) return sound;
+  auto address_slot = store_.slot_of_address(data_address, xfrm::kMaxAddressSlot);
+  if (!address_slot) return pass_on(address_slot);
+  Attached attached = attach(settings_, name);
+  return Placed{{*slot, *address_slot, attached.attachment}, std::move(attached.found)};
+}
 
-  auto recorded = record_of([&](const GroupId& id) { return id == wanted.group; });
+Result<Installer::Held> Installer::held(const GroupId& group, const Ids& wanted) {
+  Held out;
+  auto recorded = record_of([&](const GroupId& id) { return id == group; });
   if (!recorded) return pass_on(recorded);
-  Ids ours = *recorded;
-  std::ranges::copy(beside(xfrm::objects_of(wanted.spec), *recorded), std::back_inserter(ours));
+  auto others = record_of([&](const GroupId& id) { return id != group; });
+  if (!others) return pass_on(others);
+  Ids ours = beside(*recorded, *others);
+  std::ranges::copy(beside(wanted, ours), std::back_inserter(ours));
   auto standing = kernel_.read(ours);
   if (!standing) return pass_on(standing);
+  out.recorded = *std::move(recorded);
+  out.standing = *std::move(standing);
+  return out;
+}
 
-  carry_received(wanted, *standing);
+Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
+  auto placed = place_of(wanted.group, wanted.spec.group_name, wanted.spec.destination.text());
+  if (!placed) return pass_on(placed);
+  wanted.spec.slot = placed->placement.slot;
+  wanted.spec.address_slot = placed->placement.address_slot;
+  wanted.spec.attachment = placed->placement.attachment;
+  if (auto sound = xfrm::check(wanted.spec); !sound) return sound;
+
+  auto before = held(wanted.group, xfrm::objects_of(wanted.spec));
+  if (!before) return pass_on(before);
+  carry_received(wanted, before->standing);
   if (auto sound = xfrm::check(wanted.spec); !sound) return sound;
   std::vector<std::uint32_t> left_out;
-  auto stages = choose(wanted, *standing, left_out);
+  auto stages = choose(wanted, before->standing, left_out);
   if (!stages) return pass_on(stages);
   if (done != nullptr) *done = xfrm::tally(*stages);
   const Ids objects = xfrm::objects_of(wanted.spec);
-  if (auto written = record(to_row(wanted, place_), *recorded, objects); !written) return written;
-  if (auto executed = execute(wanted.epoch_id, *stages); !executed) return executed;
-  // SAs that the kernel ended by itself.
-  auto forgotten = forget(beside(beside(*recorded, objects), ids_of(*standing)));
-  if (!forgotten || left_out.empty()) return forgotten;
+  if (auto written = record(to_row(wanted, place_), before->recorded, objects); !written) {
+    return written;
+  }
+  if (auto executed = execute(wanted.group, wanted.epoch_id, *stages); !executed) return executed;
+  // SAs that the kernel ended by itself, and what is other groups' of a former address.
+  auto forgotten = forget([&](const GroupId& id) { return id == wanted.group; },
+                          beside(beside(before->recorded, objects), ids_of(before->standing)));
+  if (!forgotten) return forgotten;
+  if (left_out.empty()) return placed->found;
   return fail(
       kOutboundBurnt,
       fmt::format("the key of SPI 0x{:08x} may have been used before and is not used again; this "
@@ -352,23 +389,25 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
   if (row == groups->end()) {
     return fail(kNotInstalled, "nothing of group " + to_hex(group) + " is recorded here");
   }
-  auto slot = store_.slot_of(group, xfrm::kMaxGroupSlot);
-  if (!slot) return pass_on(slot);
-  auto recorded = record_of([&](const GroupId& id) { return id == group; });
-  if (!recorded) return pass_on(recorded);
-  auto standing = kernel_.read(*recorded);
-  if (!standing) return pass_on(standing);
+  auto placed = place_of(group, row->name, row->data_address);
+  if (!placed) return pass_on(placed);
+  const Placement& place = placed->placement;
+  const auto data_address = IpAddress::parse(row->data_address).value_or(IpAddress{});
+  auto before = held(group, xfrm::policies_at(data_address, place.slot, place.address_slot));
+  if (!before) return pass_on(before);
 
-  const xfrm::KernelState kept = kept_state(*row, *slot, *standing, keep);
-  const auto stages = xfrm::plan(*standing, kept);
+  const xfrm::KernelState kept = kept_state(*row, place, before->standing, keep);
+  const auto stages = xfrm::plan(before->standing, kept);
   if (done != nullptr) *done = xfrm::tally(stages);
-  if (auto written = record(*row, *recorded, ids_of(kept)); !written) return pass_on(written);
-  if (auto executed = execute(row->epoch_id, stages); !executed) return pass_on(executed);
+  auto written = record(*row, before->recorded, ids_of(kept));
+  if (!written) return pass_on(written);
+  if (auto executed = execute(group, row->epoch_id, stages); !executed) return pass_on(executed);
 
-  const Inspection found = inspect(*row, *recorded, kept, now);
-  if (auto forgotten = forget(beside(found.ended, ids_of(kept))); !forgotten) {
-    return pass_on(forgotten);
-  }
+  const Inspection found = inspect(*row, before->recorded, kept, now);
+  auto forgotten =
+      forget([&](const GroupId& id) { return id == group; }, beside(found.ended, ids_of(kept)));
+  if (!forgotten) return pass_on(forgotten);
+  if (!placed->found) return protocol::Kept{found.sending, placed->found.error().text()};
   return protocol::Kept{found.sending, found.missing};
 }
 

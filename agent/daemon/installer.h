@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/daemon/adoption.h"
+#include "agent/daemon/attachment.h"
 #include "agent/daemon/kernel_place.h"
 #include "agent/protocol/endpoint.h"
 #include "agent/store/store.h"
@@ -30,7 +31,8 @@ void prefer_standing(protocol::InstallGroup& wanted, const xfrm::KernelState& st
 
 class Installer {
  public:
-  Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place);
+  Installer(xfrm::Kernel kernel, store::Store& store, KernelPlace place,
+            SettingsByGroup settings = {});
 
   struct Takeover {
     std::vector<protocol::AdoptedGroup> adopted;
@@ -43,12 +45,13 @@ class Installer {
   /// group for (a store of schema 1 had none) is taken out.
   [[nodiscard]] Result<Takeover> take_over(WallTime now);
 
-  /// Makes the kernel hold the group's spec. The record and the burnt SPIs are on disk before the
-  /// kernel is touched. An outbound SA that stands already is left as it is; one whose SPI was
-  /// burnt before gives its place to the next that stands by. If there is none, everything else is
-  /// installed and the error is `daemon.outbound-burnt`. Other errors: of xfrm, netlink and store.
-  /// A kernel that is as it should be costs one reading and nothing on disk. `done`, if given, gets
-  /// what there was to do.
+  /// Makes the kernel hold the group's spec, attached as the settings say. The record and the burnt
+  /// SPIs are on disk before the kernel is touched. An outbound SA that stands already is left as
+  /// it is; one whose SPI was burnt before gives its place to the next that stands by. If there is
+  /// none, everything else is installed and the error is `daemon.outbound-burnt`. While the group's
+  /// interface is not there, everything is installed and bound to none: `daemon.no-interface`.
+  /// Other errors: of xfrm, netlink and store. A kernel that is as it should be costs one reading
+  /// and nothing on disk. `done`, if given, gets what there was to do.
   [[nodiscard]] Result<void> install(protocol::InstallGroup wanted, xfrm::Tally* done = nullptr);
 
   /// Makes the kernel hold of an adopted group what `keep` says: see `kept_state`. `done` as above.
@@ -89,7 +92,15 @@ class Installer {
   using Outbound = std::pair<EpochId, std::uint32_t>;
 
   using GroupFilter = std::function<bool(const GroupId&)>;
+  /// Without repetition: groups on one address share its policies.
   [[nodiscard]] Result<std::vector<xfrm::ObjectId>> record_of(const GroupFilter& which);
+  /// Where the group has its place here, and whether its interface is there.
+  struct Placed {
+    Placement placement;
+    Result<void> found;
+  };
+  [[nodiscard]] Result<Placed> place_of(const GroupId& group, const std::string& name,
+                                        const std::string& data_address);
   /// Those of this place.
   [[nodiscard]] Result<std::vector<store::InstalledGroup>> groups_here();
   /// How many records of an earlier boot were dropped, and how many of other namespaces are there.
@@ -97,6 +108,13 @@ class Installer {
   [[nodiscard]] Result<void> adopt(const std::vector<store::InstalledGroup>& groups, WallTime now,
                                    Takeover& takeover);
   [[nodiscard]] Result<std::size_t> remove(const GroupFilter& which);
+  /// What is recorded of a group, and what of it and of `wanted` stands. What is recorded of
+  /// another group too, and not wanted, is that group's.
+  struct Held {
+    std::vector<xfrm::ObjectId> recorded;
+    xfrm::KernelState standing;
+  };
+  [[nodiscard]] Result<Held> held(const GroupId& group, const std::vector<xfrm::ObjectId>& wanted);
   /// Burns what `stages` would install for output. SPIs that were taken come back.
   [[nodiscard]] Result<std::vector<std::uint32_t>> burn(const protocol::InstallGroup& wanted,
                                                         const std::vector<xfrm::Stage>& stages);
@@ -112,12 +130,16 @@ class Installer {
   /// Notes how far each inbound SA had come when it was last seen, and has one that is put back go
   /// on from there (profile S16): what was recorded before then stays a repeat.
   void carry_received(protocol::InstallGroup& wanted, const xfrm::KernelState& standing);
-  [[nodiscard]] Result<void> execute(const EpochId& epoch, const std::vector<xfrm::Stage>& stages);
-  [[nodiscard]] Result<void> forget(const std::vector<xfrm::ObjectId>& removed);
+  [[nodiscard]] Result<void> execute(const GroupId& group, const EpochId& epoch,
+                                     const std::vector<xfrm::Stage>& stages);
+  /// Takes `objects` out of the records of those groups, and not out of other groups'.
+  [[nodiscard]] Result<void> forget(const GroupFilter& which,
+                                    const std::vector<xfrm::ObjectId>& objects);
 
   xfrm::Kernel kernel_;
   store::Store& store_;
   KernelPlace place_;
+  SettingsByGroup settings_;
   /// Burnt by this run for an installation that certainly did not come to it: still free.
   std::set<Outbound> unused_;
   /// Of each group's wanted inbound SAs. Another epoch may have the same SPIs under other keys.

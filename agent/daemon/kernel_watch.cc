@@ -96,6 +96,11 @@ void KernelWatch::on_events() {
   timer_.arm(schedule_.next());
 }
 
+void KernelWatch::look_at_all() {
+  for (const IpAddress& address : hooks_.addresses()) note(address, Urgency::kMayWait);
+  timer_.arm(schedule_.next());
+}
+
 void KernelWatch::note(const IpAddress& address, Urgency urgency) {
   const auto held_back = schedule_.note(address, mono_now(), urgency);
   if (!held_back) return;

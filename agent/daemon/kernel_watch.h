@@ -41,6 +41,9 @@ class KernelWatch {
   KernelWatch& operator=(const KernelWatch&) = delete;
   ~KernelWatch() = default;
 
+  /// What the groups' policies are bound to may have changed: all are compared.
+  void look_at_all();
+
   /// Of the socket with the events.
   [[nodiscard]] int fd() const { return events_.fd(); }
 

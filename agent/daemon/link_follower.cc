@@ -30,6 +30,7 @@ void LinkFollower::on_change() {
 }
 
 void LinkFollower::on_timer() {
+  hooks_.changed();
   const auto index = hooks_.look();
   if (!index) return lose(index.error());
   if (lost_.empty() && *index == index_) return;

@@ -22,6 +22,8 @@ class LinkFollower {
   struct Hooks {
     /// The interface's index, if all is as configured (`check_interface`).
     std::function<Result<unsigned>()> look;
+    /// Interfaces or addresses have changed, and are settled.
+    std::function<void()> changed;
     /// All is as configured again: memberships are to be renewed on that index.
     std::function<Result<void>(unsigned)> renew;
     std::function<void(const protocol::Report&)> report;

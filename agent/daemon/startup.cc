@@ -137,7 +137,7 @@ Result<Prepared> prepare(const Config& config, const Reporter& report) {
   if (!lacks->empty()) {
     report({Report::Level::kInfo, "kernel-lacks", "", "", lacks_text(*lacks)});
   }
-  Installer installer(*std::move(kernel), *store, *std::move(place));
+  Installer installer(*std::move(kernel), *store, *std::move(place), config.groups);
   auto adopted = take_over(installer, trusted_wall(wall_now(), *time_floor), report);
   if (!adopted) return pass_on(adopted);
   return Prepared{std::move(store), std::move(installer), *std::move(credentials),
@@ -154,7 +154,7 @@ Result<Installer::Removal> remove_from_kernel(const Config& config) {
   if (!place) return pass_on(place);
   auto kernel = xfrm::Kernel::open();
   if (!kernel) return pass_on(kernel);
-  return Installer(*std::move(kernel), *store, *std::move(place)).remove_all();
+  return Installer(*std::move(kernel), *store, *std::move(place), config.groups).remove_all();
 }
 
 store::Floor to_store(const std::string& group_name, const protocol::GroupFloor& floor) {

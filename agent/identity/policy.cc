@@ -227,9 +227,20 @@ void read_senders(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy)
   reader.number("replay_window", Presence::kOptional, 0, 0, policy.replay_window);
 }
 
+void read_selector(FieldReader& reader, GroupPolicy& policy) {
+  reader.number("protocol", Presence::kOptional, 1, 255, policy.protocol);
+  if (!xfrm::is_protectable(policy.protocol)) {
+    reader.refuse("protocol", "must not be IGMP, ICMPv6, ESP or AH, which the group itself needs");
+  }
+  reader.number("port", Presence::kOptional, 0, 0xffff, policy.port);
+  if (policy.port != 0 && !xfrm::has_ports(policy.protocol)) {
+    reader.refuse("port", "is for protocols that have ports: TCP, UDP, DCCP, SCTP and UDP-Lite");
+  }
+}
+
 void read_ipsec(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
   read_multicast(reader, errors, "ipsec.", policy.address);
-  reader.number("port", Presence::kOptional, 0, 0xffff, policy.port);
+  read_selector(reader, policy);
   read_senders(reader, errors, policy);
   read_choice(reader, errors, "ipsec.", "on_stop", kStopPolicies, policy.on_stop);
   reader.number("spi_prefix", Presence::kRequired, 1, 255, policy.spi_prefix);

@@ -47,8 +47,9 @@ struct GroupPolicy {
   std::vector<std::string> senders;  // host names that get a sender id; a subset of the list
 
   // [ipsec]
-  IpAddress address;       // multicast data address, not link scope
-  std::uint16_t port = 0;  // UDP port protected outbound; default 0: every UDP port
+  IpAddress address;           // multicast data address, not link scope
+  std::uint8_t protocol = 17;  // IP protocol of the group's data; default UDP
+  std::uint16_t port = 0;      // its destination port; default 0: every port
   xfrm::EspSuite suite = xfrm::EspSuite::kAesGcm128;
   xfrm::IpsecMode mode = xfrm::IpsecMode::kTransport;
   xfrm::SenderMode sender_mode = xfrm::SenderMode::kPerSender;

@@ -5,6 +5,15 @@
 #include "agent/protocol/errors.h"
 
 namespace gkmpd::protocol {
+namespace {
+
+/// The other group's data is all or part of what the policy's would be, or the reverse.
+bool is_same_traffic(const identity::GroupPolicy& policy, const GroupAddresses& other) {
+  return policy.address == other.data && policy.protocol == other.protocol &&
+         (policy.port == other.port || policy.port == 0 || other.port == 0);
+}
+
+}  // namespace
 
 void Outbox::report(Report report) {
   if (queued_reports_ >= kMaxQueuedReports) {
@@ -43,9 +52,16 @@ Result<void> Context::check_addresses_free(const identity::GroupToken& token) co
   const identity::GroupPolicy& policy = token.policy;
   for (const auto& [id, other] : addresses) {
     if (id == token.group_id) continue;
-    if (policy.address == other.data || policy.address == other.control) {
+    if (policy.address == other.control || is_same_traffic(policy, other)) {
       return fail(kAddressTaken, policy.address.text() + " is an address of group " + other.name +
-                                     " already: give the group one of its own");
+                                     " already: give the group one of its own, or each of the two "
+                                     "a port of its own");
+    }
+    if (policy.address == other.data && policy.spi_prefix == other.spi_prefix) {
+      return fail(kSpiPrefixTaken, "group " + other.name + " has SPI prefix " +
+                                       std::to_string(other.spi_prefix) + " on " +
+                                       policy.address.text() +
+                                       " already: give each group on an address its own");
     }
     if (policy.control_address == other.data) {
       return fail(kAddressTaken, policy.control_address.text() + " carries the data of group " +
@@ -56,8 +72,9 @@ Result<void> Context::check_addresses_free(const identity::GroupToken& token) co
 }
 
 void Context::take_addresses(const identity::GroupToken& token) {
-  addresses[token.group_id] = {token.policy.group, token.policy.address,
-                               token.policy.control_address};
+  const identity::GroupPolicy& policy = token.policy;
+  addresses[token.group_id] = {policy.group, policy.address,    policy.protocol,
+                               policy.port,  policy.spi_prefix, policy.control_address};
 }
 
 std::vector<wire::CrlNumber> Context::crl_numbers() const {

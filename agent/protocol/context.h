@@ -39,6 +39,9 @@ class Outbox {
 struct GroupAddresses {
   std::string name;
   IpAddress data;
+  std::uint8_t protocol = 17;
+  std::uint16_t port = 0;       // 0: every port
+  std::uint8_t spi_prefix = 0;  // 0: not known
   IpAddress control;
 };
 
@@ -54,8 +57,8 @@ struct Context {
   std::size_t opened_octets = 0;     // in those that we opened
   std::size_t commanded_octets = 0;  // in commanders' sessions
 
-  /// Of every group that stands on this host or is being made: policies of two groups on one data
-  /// address cannot stand side by side.
+  /// Of every group that stands on this host or is being made: policies of two groups with one
+  /// data address, protocol and port cannot stand side by side.
   std::map<GroupId, GroupAddresses> addresses{};
 
   [[nodiscard]] const Digest& anchor() const { return config.trust.anchor_key_hash(); }
@@ -65,8 +68,9 @@ struct Context {
   [[nodiscard]] const GroupFloor* floor(const GroupId& group) const;
   /// Ours of that family; null if this host has none.
   [[nodiscard]] const IpAddress* own_address(IpFamily family) const;
-  /// `protocol.address-taken` if another group has the token's data address for data or control, or
-  /// its control address for data.
+  /// `protocol.address-taken` if another group has the token's data address, protocol and port for
+  /// data, or its data address for control, or its control address for data;
+  /// `protocol.spi-prefix-taken` if it shares only the data address, but could have the same SPIs.
   [[nodiscard]] Result<void> check_addresses_free(const identity::GroupToken& token) const;
   void take_addresses(const identity::GroupToken& token);
   /// Of a group that came to nothing: what it had before, if it had any, is what it has.

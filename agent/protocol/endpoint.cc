@@ -71,8 +71,9 @@ class Endpoint::Impl final : public GroupOffice {
         member_side_(context_),
         command_side_(context_, *this) {
     for (const AdoptedGroup& group : adopted) {
-      context_.addresses[group.id] = {group.name, group.data_address,
-                                      group.memo.control_multicast.ip};
+      context_.addresses[group.id] = {
+          group.name,      group.data_address,    group.data_protocol,
+          group.data_port, group.memo.spi_prefix, group.memo.control_multicast.ip};
     }
   }
 

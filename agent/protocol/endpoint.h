@@ -70,6 +70,7 @@ struct GroupMemo {
   identity::StopPolicy on_stop = identity::StopPolicy::kKeep;
   /// The end of the deactivation delay: from then on nothing of the epoch before is of use.
   WallTime release_at{};
+  std::uint8_t spi_prefix = 0;  // 0: not known, of a group that a former version recorded
   friend bool operator==(const GroupMemo&, const GroupMemo&) = default;
 };
 
@@ -78,6 +79,7 @@ struct AdoptedGroup {
   GroupId id{};
   std::string name;
   IpAddress data_address;
+  std::uint8_t data_protocol = 17;
   std::uint16_t data_port = 0;
   EpochId epoch_id{};
   GroupMemo memo;
@@ -101,7 +103,7 @@ struct InstallGroup {
   InstallId id = 0;
   GroupId group{};
   EpochId epoch_id{};
-  xfrm::GroupSpec spec;  // slot is left 0: the daemon assigns it
+  xfrm::GroupSpec spec;  // slots and attachment are the daemon's to give
   GroupMemo memo;
   /// The rest of this host's run of sender ids: an outbound SA whose key may have been used before
   /// gives its place to the first of these of which that is not so (profile S14).

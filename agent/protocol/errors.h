@@ -40,6 +40,7 @@ inline constexpr ErrorKind kGroupIdDiffers{"protocol.group-id-differs"};
 inline constexpr ErrorKind kActionMissing{"protocol.action-not-in-token"};
 inline constexpr ErrorKind kPortDiffers{"protocol.control-port-differs"};
 inline constexpr ErrorKind kAddressTaken{"protocol.address-taken"};
+inline constexpr ErrorKind kSpiPrefixTaken{"protocol.spi-prefix-taken"};
 inline constexpr ErrorKind kAddressFamily{"protocol.address-family"};
 inline constexpr ErrorKind kKernelLacks{"protocol.kernel-lacks"};
 

@@ -138,6 +138,7 @@ AdoptedGroup LiveGroup::to_adopted() const {
   return {.id = token_.group_id,
           .name = token_.policy.group,
           .data_address = token_.policy.address,
+          .data_protocol = token_.policy.protocol,
           .data_port = token_.policy.port,
           .epoch_id = epoch_.id,
           .memo = memo(),
@@ -155,7 +156,8 @@ GroupMemo LiveGroup::memo() const {
           .tuple = statement.tuple,
           .not_after = statement.not_after,
           .on_stop = token_.policy.on_stop,
-          .release_at = release_by_};
+          .release_at = release_by_,
+          .spi_prefix = token_.policy.spi_prefix};
 }
 
 xfrm::Generation LiveGroup::generation() const {
@@ -171,6 +173,7 @@ Result<void> LiveGroup::fill(InstallGroup& install, Now now) const {
   xfrm::GroupSpec& spec = install.spec;
   spec.group_name = policy.group;
   spec.destination = policy.address;
+  spec.ip_protocol = policy.protocol;
   spec.port = policy.port;
   spec.suite = policy.suite;
   spec.mode = policy.mode;

@@ -20,13 +20,15 @@ bool read_group(const Statement& row, InstalledGroup& group) {
          read_number(row, 8, group.control_port) && read_array(row, 9, group.epoch_id) &&
          read_number(row, 10, group.tuple.token_version) &&
          read_number(row, 11, group.tuple.term) && read_number(row, 12, group.tuple.rank) &&
-         read_number(row, 13, group.tuple.epoch);
+         read_number(row, 13, group.tuple.epoch) && read_number(row, 17, group.data_protocol) &&
+         read_number(row, 18, group.spi_prefix);
 }
 
 constexpr const char* kSelectGroups =
     "SELECT network_namespace, group_id, group_name, role, controller, data_address, data_port,"
     " control_address, control_port, epoch_id, tuple_token_version, tuple_term, tuple_rank,"
-    " tuple_epoch, not_after, remove_on_stop, release_at FROM installed_groups";
+    " tuple_epoch, not_after, remove_on_stop, release_at, data_protocol, spi_prefix"
+    " FROM installed_groups";
 
 }  // namespace
 
@@ -46,7 +48,7 @@ Result<std::vector<InstalledGroup>> read_installed_groups(const Database& databa
 Result<void> write_installed_group(Database& database, const InstalledGroup& group) {
   Statement write(database, kWriteFailed,
                   "INSERT OR REPLACE INTO installed_groups"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   write.bind(group.network_namespace).bind(group.group).bind(group.name);
   write.bind(static_cast<std::uint64_t>(group.role)).bind(group.controller);
   write.bind(group.data_address).bind(group.data_port);
@@ -54,6 +56,7 @@ Result<void> write_installed_group(Database& database, const InstalledGroup& gro
   write.bind(group.tuple.token_version).bind(group.tuple.term).bind(group.tuple.rank);
   write.bind(group.tuple.epoch).bind(to_unix(group.not_after));
   write.bind(std::uint64_t{group.remove_on_stop}).bind(to_unix(group.release_at));
+  write.bind(group.data_protocol).bind(group.spi_prefix);
   return write.run();
 }
 

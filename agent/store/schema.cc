@@ -89,7 +89,25 @@ constexpr const char* kVersion3 = R"(
 ALTER TABLE installed_groups ADD COLUMN release_at INTEGER NOT NULL DEFAULT 0;
 )";
 
-constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2, kVersion3};
+// A guard's index had its group's slot in it until then, and there was one group on an address.
+constexpr const char* kVersion4 = R"(
+CREATE TABLE address_slots (
+  address TEXT NOT NULL PRIMARY KEY,
+  slot INTEGER NOT NULL UNIQUE
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO address_slots
+  SELECT destination, (min(spi_or_index) >> 8) & 4095 FROM kernel_records
+  WHERE kind = 2 AND (spi_or_index >> 3) & 31 = 1 GROUP BY destination;
+ALTER TABLE installed_groups ADD COLUMN data_protocol INTEGER NOT NULL DEFAULT 17;
+ALTER TABLE installed_groups ADD COLUMN spi_prefix INTEGER NOT NULL DEFAULT 0;
+UPDATE installed_groups SET spi_prefix = coalesce(
+  (SELECT min(spi_or_index) >> 24 FROM kernel_records AS held
+   WHERE held.kind = 1 AND held.group_id = installed_groups.group_id
+   AND held.network_namespace = installed_groups.network_namespace), 0);
+)";
+
+constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2, kVersion3,
+                                                         kVersion4};
 
 Result<std::uint64_t> pragma_number(const Database& database, const char* sql) {
   Statement statement(database, kOpenFailed, sql);

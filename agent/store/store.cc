@@ -129,20 +129,29 @@ class Store::Impl {
     return {};
   }
 
-  /// The slot of `group`, if it has one.
-  Result<std::optional<std::uint16_t>> held_slot(const GroupId& group) {
-    Statement read(database_, kReadFailed, "SELECT slot FROM slots WHERE group_id = ?");
-    auto row = read.bind(group).step();
+  /// The slot that `read` finds, or the lowest free one of `table`, which `write` puts there for
+  /// the same key. Both statements have their key bound already.
+  Result<std::uint16_t> slot_in(const std::string& table, Statement& read, Statement& write,
+                                std::uint16_t max_slot) {
+    auto row = read.step();
     if (!row) return pass_on(row);
-    if (!*row) return std::nullopt;
-    std::uint16_t slot = 0;
-    if (!read_number(read, 0, slot)) return damaged(database_, "a group's slot");
-    return slot;
+    std::uint16_t held = 0;
+    if (*row && !read_number(read, 0, held)) return damaged(database_, "a slot");
+    if (*row) return held;
+    auto slot = lowest_free_slot(table);
+    if (!slot) return pass_on(slot);
+    if (*slot > max_slot) {
+      return fail(kSlotsFull, "all " + std::to_string(max_slot + 1) + " " + table +
+                                  " of this host are taken; start with a new [store] path once no "
+                                  "group is left");
+    }
+    if (auto written = write.bind(*slot).run(); !written) return pass_on(written);
+    return static_cast<std::uint16_t>(*slot);
   }
 
-  /// The lowest number that is no group's slot.
-  Result<std::uint64_t> lowest_free_slot() {
-    Statement taken(database_, kReadFailed, "SELECT slot FROM slots ORDER BY slot");
+  Result<std::uint64_t> lowest_free_slot(const std::string& table) {
+    Statement taken(database_, kReadFailed,
+                    ("SELECT slot FROM " + table + " ORDER BY slot").c_str());
     for (std::uint64_t slot = 0;; ++slot) {
       auto row = taken.step();
       if (!row) return pass_on(row);
@@ -235,19 +244,20 @@ Result<void> Store::raise_time_floor(WallTime time) {
 }
 
 Result<std::uint16_t> Store::slot_of(const GroupId& group, std::uint16_t max_slot) {
-  auto held = impl_->held_slot(group);
-  if (!held) return pass_on(held);
-  if (*held) return **held;
-  auto slot = impl_->lowest_free_slot();
-  if (!slot) return pass_on(slot);
-  if (*slot > max_slot) {
-    return fail(kSlotsFull, "all " + std::to_string(max_slot + 1) +
-                                " places for groups on this host are taken; start with a new "
-                                "[store] path once no group is left");
-  }
+  Statement read(impl_->database(), kReadFailed, "SELECT slot FROM slots WHERE group_id = ?");
   Statement write(impl_->database(), kWriteFailed, "INSERT INTO slots VALUES (?, ?)");
-  if (auto written = write.bind(group).bind(*slot).run(); !written) return pass_on(written);
-  return static_cast<std::uint16_t>(*slot);
+  read.bind(group);
+  write.bind(group);
+  return impl_->slot_in("slots", read, write, max_slot);
+}
+
+Result<std::uint16_t> Store::slot_of_address(const std::string& address, std::uint16_t max_slot) {
+  Statement read(impl_->database(), kReadFailed,
+                 "SELECT slot FROM address_slots WHERE address = ?");
+  Statement write(impl_->database(), kWriteFailed, "INSERT INTO address_slots VALUES (?, ?)");
+  read.bind(address);
+  write.bind(address);
+  return impl_->slot_in("address_slots", read, write, max_slot);
 }
 
 Result<void> Store::burn(const SaIntent& intent) {

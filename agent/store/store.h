@@ -62,6 +62,8 @@ struct InstalledGroup {
   WallTime not_after;
   bool remove_on_stop = false;  // the token's word for an orderly stop
   WallTime release_at{};        // the end of the deactivation delay
+  std::uint8_t data_protocol = 17;
+  std::uint8_t spi_prefix = 0;  // 0: not known, of a store of schema 3 without SAs
   friend bool operator==(const InstalledGroup&, const InstalledGroup&) = default;
 };
 
@@ -105,6 +107,9 @@ class Store {
   /// The slot of a group in our reqid and policy index ranges; the same for ever after the first
   /// question. Lowest free; `store.slots-full` beyond `max_slot`.
   [[nodiscard]] Result<std::uint16_t> slot_of(const GroupId& group, std::uint16_t max_slot);
+  /// Likewise of a data address (text), in numbers of their own.
+  [[nodiscard]] Result<std::uint16_t> slot_of_address(const std::string& address,
+                                                      std::uint16_t max_slot);
 
   /// Burns (epoch id, SPI); `store.intent-taken` if it was burnt before.
   [[nodiscard]] Result<void> burn(const SaIntent& intent);

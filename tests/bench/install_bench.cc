@@ -71,8 +71,11 @@ std::string state_id(const xfrm::SaState& sa) {
 }
 
 std::string policy_id(const xfrm::PolicyState& policy) {
-  const bool in = policy.kind == xfrm::PolicyKind::kIn;
-  return "src 0.0.0.0/0 dst " + policy.destination.text() + "/32 dir " + (in ? "in" : "out");
+  const bool in = xfrm::policy_direction(policy.kind) == xfrm::kPolicyIn;
+  std::string id = "src 0.0.0.0/0 dst " + policy.destination.text() + "/32 ";
+  if (policy.ip_protocol != 0) id += "proto " + std::to_string(policy.ip_protocol) + " ";
+  if (policy.port != 0) id += "dport " + std::to_string(policy.port) + " ";
+  return id + "dir " + (in ? "in" : "out");
 }
 
 /// What ip(8) must be told to have the same in the kernel, or not to have it any more.
@@ -116,11 +119,10 @@ class IpBatches {
   }
 
   static void put(std::ostream& add, std::ostream& remove, const xfrm::PolicyState& policy) {
-    const bool in = policy.kind == xfrm::PolicyKind::kIn;
     add << "xfrm policy add " << policy_id(policy) << " index " << policy.index << " priority "
-        << (in ? xfrm::kInPriority : xfrm::kGuardPriority) << " action "
-        << (in ? "allow" : "block");
-    if (in)
+        << (xfrm::is_guard(policy.kind) ? xfrm::kGuardPriority : xfrm::kInPriority) << " action "
+        << (xfrm::is_guard(policy.kind) ? "block" : "allow");
+    if (policy.kind == xfrm::PolicyKind::kIn)
       add << " tmpl src 0.0.0.0 dst " << policy.destination.text() << " proto esp mode transport";
     add << '\n';
     remove << "xfrm policy delete " << policy_id(policy) << '\n';

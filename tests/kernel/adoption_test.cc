@@ -79,12 +79,12 @@ TEST_F(Adoption, ANewEpochComesOverItAndThenTakesItsPlace) {
   switched.spec.earlier = xfrm::Earlier::kKeep;
   ASSERT_TRUE(installer_->install(std::move(switched)));
   EXPECT_THAT(read_sas(segment_, "a"), SizeIs(4));
-  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(3));
+  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(kPoliciesSending));
   EXPECT_NE(read_policies(segment_, "a"), first.second);
 
   ASSERT_TRUE(install(2));
   EXPECT_THAT(read_sas(segment_, "a"), SizeIs(2));
-  EXPECT_EQ(installer_->standing()->recorded, 5U);
+  EXPECT_EQ(installer_->standing()->recorded, 2 + kPoliciesSending);
   EXPECT_EQ(start_agent().adopted.at(0).epoch_id, EpochId{2});
 }
 
@@ -96,7 +96,7 @@ TEST_F(Adoption, WhatIsMissingIsToldAndStaysInTheRecord) {
   const auto taken = start_agent();
   EXPECT_EQ(taken.adopted.at(0).missing, "not in the kernel: the guard policy");
   EXPECT_EQ(kernel(), before);
-  EXPECT_EQ(installer_->standing()->recorded, 5U);
+  EXPECT_EQ(installer_->standing()->recorded, 2 + kPoliciesSending);
 }
 
 TEST_F(Adoption, WhereNothingStandsNothingIsAdopted) {
@@ -122,10 +122,10 @@ TEST_F(Adoption, AfterItsEndGuardAndInboundPolicyRemain) {
   ASSERT_THAT(taken.adopted, SizeIs(1));
   EXPECT_EQ(taken.adopted[0].missing, "");
   EXPECT_FALSE(taken.adopted[0].sending);
-  EXPECT_EQ(installer_->standing()->policies, 3U);
-  EXPECT_EQ(installer_->standing()->recorded, 3U);
+  EXPECT_EQ(installer_->standing()->policies, kPoliciesSending);
+  EXPECT_EQ(installer_->standing()->recorded, kPoliciesSending);
   ASSERT_TRUE(install(2)) << "and another epoch comes over that too";
-  EXPECT_EQ(installer_->standing()->recorded, 5U);
+  EXPECT_EQ(installer_->standing()->recorded, 2 + kPoliciesSending);
 }
 
 TEST_F(Adoption, SasThatTheKernelEndedLeaveTheRecordWithTheNextInstall) {
@@ -138,7 +138,7 @@ TEST_F(Adoption, SasThatTheKernelEndedLeaveTheRecordWithTheNextInstall) {
   ended.spec.senders.clear();
   ended.spec.active_generation.reset();
   ASSERT_TRUE(installer_->install(std::move(ended)));
-  EXPECT_EQ(installer_->standing()->recorded, 2U);
+  EXPECT_EQ(installer_->standing()->recorded, kPoliciesListening);
 }
 
 TEST_F(Adoption, AnOrderlyStopRemovesWhatTheTokenSaysAndNothingElse) {
@@ -158,7 +158,7 @@ TEST_F(Adoption, AnOrderlyStopRemovesWhatTheTokenSaysAndNothingElse) {
   start_agent();  // what was adopted counts as well
   const auto removed = installer_->remove_stopping();
   ASSERT_TRUE(removed) << removed.error().text();
-  EXPECT_EQ(removed->objects, 5U);
+  EXPECT_EQ(removed->objects, 2 + kPoliciesSending);
   EXPECT_THAT(removed->groups, ElementsAre("other"));
   EXPECT_EQ(kernel(), kept);
   EXPECT_THAT(start_agent().adopted, SizeIs(1));
@@ -178,7 +178,7 @@ TEST_F(Adoption, RecordsWithoutTheirGroupAreTakenOut) {
   end_agent();
   forget_groups();
   const auto taken = start_agent();
-  EXPECT_EQ(taken.removed, 5U);
+  EXPECT_EQ(taken.removed, 2 + kPoliciesSending);
   EXPECT_THAT(taken.adopted, IsEmpty());
   EXPECT_EQ(kernel(), foreign);
 }

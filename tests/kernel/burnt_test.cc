@@ -24,11 +24,11 @@ TEST_F(Burnt, AKeyOfAnEarlierRunThatIsGoneIsNotUsedForOutputAgain) {
   // The rest stands: the other's SA, guard and inbound policy, and nothing that would protect
   // output.
   EXPECT_EQ(installer_->standing()->sas, 1U);
-  EXPECT_EQ(installer_->standing()->policies, 2U);
+  EXPECT_EQ(installer_->standing()->policies, kPoliciesListening);
 
   EXPECT_TRUE(install(2)) << "another epoch has another key";
   EXPECT_EQ(installer_->standing()->sas, 2U);
-  EXPECT_EQ(installer_->standing()->recorded, 5U);
+  EXPECT_EQ(installer_->standing()->recorded, 2 + kPoliciesSending);
 }
 
 TEST_F(Burnt, AKeyOfAnEarlierRunThatStandsGoesOn) {
@@ -38,7 +38,7 @@ TEST_F(Burnt, AKeyOfAnEarlierRunThatStandsGoesOn) {
   const auto again = install(1);
   EXPECT_TRUE(again) << again.error().text();
   EXPECT_EQ(installer_->standing()->sas, 2U);
-  EXPECT_EQ(installer_->standing()->policies, 3U);
+  EXPECT_EQ(installer_->standing()->policies, kPoliciesSending);
 }
 
 }  // namespace

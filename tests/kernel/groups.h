@@ -17,6 +17,10 @@ inline constexpr char kGroup[] = "239.1.1.1";
 inline constexpr char kGroup6[] = "ff05::1111";
 inline constexpr unsigned short kPort = 5000;
 inline constexpr xfrm::GroupSlot kSlot = 7;
+/// Policies of a group that has its address alone and no attachment: at a host that sends, and at
+/// one that does not.
+inline constexpr std::size_t kPoliciesSending = 6;
+inline constexpr std::size_t kPoliciesListening = 5;
 
 [[nodiscard]] inline IpAddress ip_of(const std::string& text) { return *IpAddress::parse(text); }
 
@@ -113,6 +117,7 @@ struct FamilyAndMode {
   xfrm::GroupSpec spec;
   spec.group_name = "demo";
   spec.slot = kSlot;
+  spec.address_slot = kSlot;
   spec.destination = ip_of(family.group);
   spec.port = kPort;
   spec.suite = suite;

@@ -41,6 +41,11 @@ std::string text_of(xfrmnl_sel* selector) {
                      std::to_string(xfrmnl_sel_get_proto(selector));
   if (xfrmnl_sel_get_dportmask(selector) != 0)
     text += " port " + std::to_string(xfrmnl_sel_get_dport(selector));
+  if (xfrmnl_sel_get_sportmask(selector) != 0)
+    text += " from " + std::to_string(xfrmnl_sel_get_sport(selector)) + " mask " +
+            format("%llx", static_cast<unsigned long long>(xfrmnl_sel_get_sportmask(selector)));
+  if (xfrmnl_sel_get_ifindex(selector) != 0)
+    text += " dev " + std::to_string(xfrmnl_sel_get_ifindex(selector));
   return text;
 }
 

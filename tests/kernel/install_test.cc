@@ -13,17 +13,25 @@ using ::testing::UnorderedElementsAre;
 
 const std::string kOwnSa =
     "esp 10.9.0.1 > 239.1.1.1 spi 0x0a000001 reqid 0x47007003 mode 0 flags 0 sel 10.9.0.1/32 > "
-    "239.1.1.1/32 proto 0 aead rfc4106(gcm(aes)) 0a0000010a0000020a0000030a0000040a000005 icv 128 "
+    "239.1.1.1/32 proto 17 port 5000 aead rfc4106(gcm(aes)) "
+    "0a0000010a0000020a0000030a0000040a000005 icv 128 "
     "window 1024 hard 3600";
 const std::string kOtherSa =
     "esp 10.9.0.2 > 239.1.1.1 spi 0x0a000002 reqid 0x47007002 mode 0 flags 0 sel 10.9.0.2/32 > "
-    "239.1.1.1/32 proto 0 aead rfc4106(gcm(aes)) 0a0000020a0000030a0000040a0000050a000006 icv 128 "
+    "239.1.1.1/32 proto 17 port 5000 aead rfc4106(gcm(aes)) "
+    "0a0000020a0000030a0000040a0000050a000006 icv 128 "
     "window 1024 hard 3600";
 const std::string kGuard =
     "out 0.0.0.0/0 > 239.1.1.1/32 proto 0 block priority 2000 index 0x47000709";
+const std::string kInGuard =
+    "in 0.0.0.0/0 > 239.1.1.1/32 proto 0 block priority 2000 index 0x47000710";
+const std::string kReportsOut =
+    "out 0.0.0.0/0 > 239.1.1.1/32 proto 2 allow priority 500 index 0x47000729";
+const std::string kQueriesIn =
+    "in 0.0.0.0/0 > 239.1.1.1/32 proto 2 allow priority 500 index 0x47000730";
 const std::string kIn =
-    "in 0.0.0.0/0 > 239.1.1.1/32 proto 0 allow priority 1000 index 0x47000710 tmpl 0.0.0.0 > "
-    "239.1.1.1 "
+    "in 0.0.0.0/0 > 239.1.1.1/32 proto 17 port 5000 allow priority 1000 index 0x47000720 tmpl "
+    "0.0.0.0 > 239.1.1.1 "
     "proto 50 spi 0x00000000 reqid 0x00000000 mode 0 optional 0 algos "
     "0xffffffff0xffffffff0xffffffff";
 const std::string kProtect =
@@ -46,7 +54,8 @@ class Install : public ::testing::Test {
 TEST_F(Install, IndependentReaderSeesWhatTheSpecMeans) {
   agent_.apply(both_ways());
   EXPECT_THAT(read_sas(segment_, "a"), UnorderedElementsAre(kOwnSa, kOtherSa));
-  EXPECT_THAT(read_policies(segment_, "a"), UnorderedElementsAre(kGuard, kIn, kProtect));
+  EXPECT_THAT(read_policies(segment_, "a"),
+              UnorderedElementsAre(kGuard, kInGuard, kReportsOut, kQueriesIn, kIn, kProtect));
 }
 
 TEST_F(Install, OurOwnReaderSeesTheSame) {
@@ -60,7 +69,8 @@ TEST_F(Install, GuardAloneBeforeActivation) {
   xfrm::GroupSpec spec = both_ways();
   spec.active_generation.reset();
   agent_.apply(spec);
-  EXPECT_THAT(read_policies(segment_, "a"), UnorderedElementsAre(kGuard, kIn));
+  EXPECT_THAT(read_policies(segment_, "a"),
+              UnorderedElementsAre(kGuard, kInGuard, kReportsOut, kQueriesIn, kIn));
 }
 
 TEST_F(Install, SmallestAndLargestWindow) {
@@ -79,9 +89,11 @@ TEST_F(Install, AnyPortWhereTheGroupSaysSo) {
   xfrm::GroupSpec spec = both_ways();
   spec.port = 0;
   agent_.apply(spec);
-  std::string any_port = kProtect;
-  any_port.erase(any_port.find(" port 5000"), 10);
-  EXPECT_THAT(read_policies(segment_, "a"), UnorderedElementsAre(kGuard, kIn, any_port));
+  std::string protect = kProtect;
+  std::string in = kIn;
+  for (std::string* policy : {&protect, &in}) policy->erase(policy->find(" port 5000"), 10);
+  EXPECT_THAT(read_policies(segment_, "a"),
+              UnorderedElementsAre(kGuard, kInGuard, kReportsOut, kQueriesIn, in, protect));
 }
 
 TEST_F(Install, MoreSendersThanOneBatchHolds) {
@@ -103,7 +115,8 @@ TEST_F(Install, WhatSomebodyElseTookAwayComesBack) {
   segment_.ip("a", "xfrm policy delete src 0.0.0.0/0 dst 239.1.1.1/32 dir out");
   agent_.apply(both_ways());
   EXPECT_THAT(read_sas(segment_, "a"), UnorderedElementsAre(kOwnSa, kOtherSa));
-  EXPECT_THAT(read_policies(segment_, "a"), UnorderedElementsAre(kGuard, kIn, kProtect));
+  EXPECT_THAT(read_policies(segment_, "a"),
+              UnorderedElementsAre(kGuard, kInGuard, kReportsOut, kQueriesIn, kIn, kProtect));
 }
 
 TEST_F(Install, WhatSomebodyElseChangedIsPutRight) {
@@ -112,7 +125,8 @@ TEST_F(Install, WhatSomebodyElseChangedIsPutRight) {
               "xfrm policy update src 0.0.0.0/0 dst 239.1.1.1/32 dir out priority 3000 "
               "action allow");
   agent_.apply(both_ways());
-  EXPECT_THAT(read_policies(segment_, "a"), UnorderedElementsAre(kGuard, kIn, kProtect));
+  EXPECT_THAT(read_policies(segment_, "a"),
+              UnorderedElementsAre(kGuard, kInGuard, kReportsOut, kQueriesIn, kIn, kProtect));
 }
 
 TEST_F(Install, AnSaOfOursWithAnotherKeyIsReplaced) {

@@ -113,7 +113,7 @@ class Kinds : public ::testing::TestWithParam<Kind> {
     const auto number = static_cast<std::uint32_t>(std::stoul(spi, nullptr, 16));
     return "esp " + source + " > " + group + " spi " + spi + " reqid " + reqid + mode() +
            " flags " + (GetParam().esn ? "128" : "0") + " sel " + source + "/" + prefix + " > " +
-           group + "/" + GetParam().family.prefix + " proto 0 " +
+           group + "/" + GetParam().family.prefix + " proto 17 port 5000 " +
            algorithms(GetParam().suite, number) + " window " +
            (GetParam().shared ? "none, old form 0" : "1024") + " hard 3600";
   }
@@ -138,6 +138,10 @@ TEST_P(Kinds, IndependentReaderSeesWhatTheSpecMeans) {
   const std::string any = family.any;
   const std::string own = family.host(1);
   const std::string whole = family.prefix;
+  // Of MLD, which is ICMPv6, only reports go out.
+  const bool ipv4 = ip_of(any).family == IpFamily::kV4;
+  const std::string queries = ipv4 ? "proto 2" : "proto 58";
+  const std::string reports = ipv4 ? "proto 2" : "proto 58 from 131 mask ffff";
   agent_.apply(both_ways());
   if (GetParam().shared)
     EXPECT_THAT(read_sas(segment_, "a"),
@@ -149,8 +153,11 @@ TEST_P(Kinds, IndependentReaderSeesWhatTheSpecMeans) {
   EXPECT_THAT(read_policies(segment_, "a"),
               UnorderedElementsAre(
                   policy("out", any + "/0", "proto 0", "block priority 2000 index 0x47000709"),
-                  policy("in", any + "/0", "proto 0",
-                         "allow priority 1000 index 0x47000710" + tmpl(any, "0x00000000")),
+                  policy("in", any + "/0", "proto 0", "block priority 2000 index 0x47000710"),
+                  policy("out", any + "/0", reports, "allow priority 500 index 0x47000729"),
+                  policy("in", any + "/0", queries, "allow priority 500 index 0x47000730"),
+                  policy("in", any + "/0", "proto 17 port 5000",
+                         "allow priority 1000 index 0x47000720" + tmpl(any, "0x00000000")),
                   policy("out", own + "/" + whole, "proto 17 port 5000",
                          "allow priority 1000 index 0x47000719" + tmpl(own, "0x47007003"))));
 }
@@ -224,7 +231,9 @@ TEST(KindsFromOutside, AMacOfAnotherLengthIsReplaced) {
     segment.ip("a", "xfrm state flush");
   }
   // The same in every field, but a selector that binds nothing is what a shared SA has.
-  segment.ip("a", common + " 128 limit time-hard 3600 sel src 0.0.0.0/0 dst 239.1.1.1/32");
+  segment.ip("a", common +
+                      " 128 limit time-hard 3600 sel src 0.0.0.0/0 dst 239.1.1.1/32 "
+                      "proto 17 dport 5000");
   const auto objects = xfrm::objects_of(spec);
   const auto state = agent.kernel().read(objects);
   ASSERT_TRUE(state) << state.error().text();

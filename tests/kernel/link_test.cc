@@ -31,13 +31,14 @@ class FollowedLink : public ::testing::Test {
     const unsigned index = look().value();
     socket_.emplace(daemon::UdpSocket::open({ip_of(kOwn), 8480}, index).value());
     EXPECT_TRUE(socket_->join(ip_of(kControl)));
-    follower_ = daemon::LinkFollower::start(loop_, index,
-                                            {look, [this](unsigned now) { return renew(now); },
-                                             [this](const protocol::Report& report) {
-                                               const std::lock_guard lock(mutex_);
-                                               reports_.push_back(report);
-                                             }})
-                    .value();
+    follower_ =
+        daemon::LinkFollower::start(loop_, index,
+                                    {look, [] {}, [this](unsigned now) { return renew(now); },
+                                     [this](const protocol::Report& report) {
+                                       const std::lock_guard lock(mutex_);
+                                       reports_.push_back(report);
+                                     }})
+            .value();
     order_source_ = loop_.io(order_, POLLIN, [this](std::uint32_t) { loop_.stop(0); }).value();
     thread_ = std::thread([this] {
       const Inside there(segment_.host("a"));
@@ -116,12 +117,13 @@ TEST_F(FollowedLink, WhatHasChangedBeforeItBeganIsSeen) {
   auto limit = loop.timer([&loop] { loop.stop(1); }).value();
   limit.arm(daemon::mono_now() + seconds(10));
   std::string seen;
-  const auto late = daemon::LinkFollower::start(loop, look().value() + 1,
-                                                {look, [](unsigned) { return Result<void>{}; },
-                                                 [&](const protocol::Report& report) {
-                                                   seen = report.what;
-                                                   loop.stop(0);
-                                                 }});
+  const auto late =
+      daemon::LinkFollower::start(loop, look().value() + 1,
+                                  {look, [] {}, [](unsigned) { return Result<void>{}; },
+                                   [&](const protocol::Report& report) {
+                                     seen = report.what;
+                                     loop.stop(0);
+                                   }});
   ASSERT_TRUE(late);
   EXPECT_TRUE(loop.run());
   EXPECT_EQ(seen, "interface-back");

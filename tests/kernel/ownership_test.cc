@@ -51,7 +51,7 @@ TEST_F(Ownership, RemovalLeavesForeignObjectsAlone) {
 
   agent_.apply(sending("10.9.0.1", kSpi));
   EXPECT_THAT(read_sas(segment_, "a"), SizeIs(4));
-  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(5));
+  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(2 + kPoliciesSending));
   const auto removed = agent_.kernel().remove(agent_.record());
   ASSERT_TRUE(removed) << removed.error().text();
   EXPECT_TRUE(removed->complete());
@@ -77,7 +77,7 @@ TEST_F(Ownership, WhatIsNotInTheRecordStays) {
   ASSERT_TRUE(removed) << removed.error().text();
   EXPECT_THAT(removed->removed, IsEmpty());
   EXPECT_THAT(read_sas(segment_, "a"), SizeIs(1));
-  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(3));
+  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(kPoliciesSending));
 }
 
 // The record names an SA of ours, but somebody else has put another one in its place.
@@ -97,8 +97,8 @@ TEST_F(Ownership, ForeignSaInOurPlaceIsReportedAndKept) {
   EXPECT_EQ(applied->refusals[0].error.kind, xfrm::kForeignSa);
   EXPECT_THAT(applied->refusals[0].error.detail, HasSubstr("SA 239.1.1.1 spi 0x0a000001: EEXIST"));
   EXPECT_EQ(read_sas(segment_, "a"), before);
-  // Guard and in policy stand; the protect policy was not begun.
-  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(2));
+  // All but the protect policy stand, which was not begun.
+  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(kPoliciesListening));
 }
 
 TEST_F(Ownership, ForeignPolicyInOurPlaceIsReportedAndKept) {
@@ -136,9 +136,9 @@ TEST_F(Ownership, WithoutTheRecordOurOwnAreForeign) {
   Agent other(segment_, "a");
   const auto applied = apply(other.kernel(), sending("10.9.0.1", kSpi), {});
   ASSERT_TRUE(applied) << applied.error().text();
-  ASSERT_THAT(applied->refusals, SizeIs(2));
-  EXPECT_EQ(applied->refusals[0].error.kind, xfrm::kForeignPolicy);
-  EXPECT_EQ(applied->refusals[1].error.kind, xfrm::kForeignPolicy);
+  ASSERT_THAT(applied->refusals, SizeIs(3));
+  for (const xfrm::Refusal& refusal : applied->refusals)
+    EXPECT_EQ(refusal.error.kind, xfrm::kForeignPolicy);
 }
 
 TEST_F(Ownership, AnAgentAdoptsWhatItsRecordAndSpecConfirm) {
@@ -153,13 +153,14 @@ TEST_F(Ownership, TwoGroupsDoNotDisturbEachOther) {
   agent_.apply(sending("10.9.0.1", kSpi));
   xfrm::GroupSpec second = sending("10.9.0.1", kSpi);
   second.slot = kSlot + 1;
+  second.address_slot = kSlot + 1;
   second.destination = ip_of("239.1.1.2");
   Agent other(segment_, "a");
   other.apply(second);
   const auto both = agent_.kernel().remove(agent_.record());
   ASSERT_TRUE(both) << both.error().text();
   EXPECT_THAT(read_sas(segment_, "a"), SizeIs(1));
-  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(3));
+  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(kPoliciesSending));
 }
 
 }  // namespace

@@ -21,7 +21,11 @@ constexpr std::uint32_t kStandbySpi = 0x0a000010;
 constexpr char kDeleteInbound[] =
     "xfrm state delete src 10.9.0.2 dst 239.1.1.1 proto esp spi 0x0a000002";
 constexpr char kDeleteGuard[] = "xfrm policy delete src 0.0.0.0/0 dst 239.1.1.1/32 dir out";
-constexpr char kDeleteIn[] = "xfrm policy delete src 0.0.0.0/0 dst 239.1.1.1/32 dir in";
+constexpr char kDeleteInGuard[] = "xfrm policy delete src 0.0.0.0/0 dst 239.1.1.1/32 dir in";
+constexpr char kDeleteQueries[] =
+    "xfrm policy delete src 0.0.0.0/0 dst 239.1.1.1/32 proto 2 dir in";
+constexpr char kDeleteIn[] =
+    "xfrm policy delete src 0.0.0.0/0 dst 239.1.1.1/32 proto 17 dport 5000 dir in";
 constexpr char kDeleteProtect[] =
     "xfrm policy delete src 10.9.0.1/32 dst 239.1.1.1/32 proto 17 dport 5000 dir out";
 
@@ -85,6 +89,7 @@ TEST_F(Repair, AnInboundSaThatIsPutBackGoesOnFromWhereItWasLastSeen) {
     auto reader = xfrm::Kernel::open();
     xfrm::GroupSpec spec = std::move(wanted().spec);
     spec.slot = 0;  // the first that the store gives
+    spec.address_slot = 0;
     const auto state = reader->read(xfrm::objects_of(spec));
     for (const xfrm::SaState& sa : state->sas) {
       if (sa.spi == kOtherSpi) return sa.last_received;
@@ -117,7 +122,9 @@ TEST_F(Repair, EachObjectThatIsTakenOutIsPutBackAndNothingElseTouched) {
   follow();
   const std::pair<const char*, const char*> cases[] = {
       {kDeleteInbound, "put back: 1 inbound SA"},
-      {kDeleteGuard, "put back: the guard policy"},
+      {kDeleteGuard, "put back: 1 policy of the address"},
+      {kDeleteInGuard, "put back: 1 policy of the address"},
+      {kDeleteQueries, "put back: 1 policy of the address"},
       {kDeleteIn, "put back: the inbound policy"},
       {kDeleteProtect, "put back: the protect policy"},
   };
@@ -166,7 +173,7 @@ TEST_F(Repair, AfterAFlushSendingGoesOnUnderTheNextKeyAndThenNotAtAll) {
   segment_.ip("a", "xfrm state flush");
   ASSERT_TRUE(until([&] { return agent_->repairs() == 2; }));
   EXPECT_THAT(read_sas(segment_, "a"), SizeIs(1)) << "the other sender is heard";
-  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(2)) << "the guard blocks";
+  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(kPoliciesListening)) << "the guard blocks";
   EXPECT_THAT(agent_->last(), ::testing::EndsWith("daemon.outbound-burnt"));
   const Sender sender(segment_, "a", "10.9.0.1");
   EXPECT_EQ(sender.send(kGroup, kPort, "in clear?"), EPERM);
@@ -313,7 +320,8 @@ TEST_F(KeepAdopted, PoliciesArePutBackAndNothingElseIsTouched) {
   EXPECT_TRUE(keep(protocol::Keep::kNewest, "").sending);
   for (const char* command : {kDeleteGuard, kDeleteIn, kDeleteProtect}) segment_.ip("a", command);
   const auto kept = keep(protocol::Keep::kNewest,
-                         "put back: the guard policy, the inbound policy, the protect policy");
+                         "put back: 1 policy of the address, the inbound policy, the protect "
+                         "policy");
   EXPECT_TRUE(kept.sending);
   EXPECT_EQ(kept.missing, "");
   EXPECT_EQ(kernel(), before);
@@ -340,7 +348,7 @@ TEST_F(KeepAdopted, TheEpochBeforeGoesWhenItIsDoneWith) {
   EXPECT_TRUE(
       keep(protocol::Keep::kNewest, "put back: the protect policy; taken out: 2 SAs").sending);
   EXPECT_THAT(read_sas(segment_, "a"), SizeIs(2));
-  EXPECT_EQ(installer_->standing()->recorded, 5U);
+  EXPECT_EQ(installer_->standing()->recorded, 2 + kPoliciesSending);
   keep(protocol::Keep::kNewest, "");
 }
 
@@ -348,8 +356,8 @@ TEST_F(KeepAdopted, AtItsEndOnlyGuardAndInboundPolicyStay) {
   start_agent();
   EXPECT_FALSE(keep(protocol::Keep::kClosed, "taken out: 2 SAs, 1 policy").sending);
   EXPECT_THAT(read_sas(segment_, "a"), IsEmpty());
-  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(2));
-  EXPECT_EQ(installer_->standing()->recorded, 2U);
+  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(kPoliciesListening));
+  EXPECT_EQ(installer_->standing()->recorded, kPoliciesListening);
 }
 
 TEST_F(KeepAdopted, WhatIsNotRecordedIsNotKept) {

@@ -205,6 +205,8 @@ int Sender::send(const std::string& group, unsigned short port, const std::strin
   return sent < 0 ? errno : 0;
 }
 
+void Sender::mark(std::uint32_t value) const { set_option(socket_, SOL_SOCKET, SO_MARK, value); }
+
 Listener::Listener(const Segment& segment, const std::string& host, const std::string& group,
                    unsigned short port, const std::optional<std::string>& source)
     : socket_(udp_socket(segment, host, family_of(group))) {
@@ -227,7 +229,7 @@ Listener::Listener(const Segment& segment, const std::string& host, const std::s
 }
 
 std::optional<std::string> Listener::next() const {
-  char buffer[2048];
+  char buffer[4096];
   const ssize_t size = recv(socket_.get(), buffer, sizeof buffer, 0);
   if (size < 0) return std::nullopt;
   return std::string(buffer, static_cast<std::size_t>(size));

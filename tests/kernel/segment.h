@@ -54,6 +54,8 @@ class Sender {
   /// 0, or the errno of the send.
   [[nodiscard]] int send(const std::string& group, unsigned short port,
                          const std::string& payload) const;
+  /// From now on packets have this mark (SO_MARK).
+  void mark(std::uint32_t value) const;
 
  private:
   Fd socket_;

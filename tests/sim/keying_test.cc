@@ -162,6 +162,31 @@ TEST(SimKeying, AGroupOnAnotherGroupsAddressIsRefused) {
   });
 }
 
+/// Each has a port and an SPI prefix of its own.
+TEST(SimKeying, TwoGroupsOnOneAddressAreKeyedSideBySide) {
+  for_each_seed(4, [](std::uint64_t seed) {
+    Scene scene(4, seed);
+    const GroupPlan first = scene.plan();
+    scene.key(first);
+    auto options = scene.everybody();
+    options.policy.group = "second";
+    options.policy.port += 1;
+    const auto refused = scene.world.command(scene.plan(options));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().name(), "protocol.spi-prefix-taken");
+    options.policy.spi_prefix += 1;
+    const std::uint32_t port = std::exchange(options.policy.port, 0U);
+    const auto covered = scene.world.command(scene.plan(options));
+    ASSERT_FALSE(covered);
+    EXPECT_EQ(covered.error().name(), "protocol.address-taken") << "every port is the first's too";
+    options.policy.port = port;
+    const GroupPlan second = scene.plan(options);
+    scene.key(second);
+    scene.settle(first);
+    scene.expect_clean();
+  });
+}
+
 TEST(SimKeying, TheSameSeedGivesTheSameRun) {
   for_each_seed(5, [](std::uint64_t seed) {
     const Outcome first = run(seed, 6);

@@ -202,7 +202,10 @@ void Tries::try_signers(TestPki& pki, TestPki& other_manager, const Revoked& rev
     return pki.token(text, pki.host(name, options));
   };
   add("not-commander",
-      by("clerk", [](HostOptions& o) { o.roles = {Role::kMember, Role::kController}; }),
+      by("clerk",
+         [](HostOptions& o) {
+           o.roles = {Role::kMember, Role::kController};
+         }),
       identity::kNotCommander);
   add("commander-scope", by("commander-scope", [](HostOptions& o) { o.groups = {kOtherGroup}; }),
       identity::kCommanderScope);
@@ -305,6 +308,12 @@ void Tries::try_other_exchange(TestPki& pki) {
   add("address-taken", pki.token(test::policy_text(other), *commander_), protocol::kAddressTaken);
   tokens_.back().group = kOtherGroup;
   tokens_.back().needs_group = true;
+  PolicyOptions beside = other;
+  beside.port += 1;
+  add("spi-prefix-taken", pki.token(test::policy_text(beside), *commander_),
+      protocol::kSpiPrefixTaken);
+  tokens_.back().group = kOtherGroup;
+  tokens_.back().needs_group = true;
   other.address = kOtherData;
   other.control_address = kOtherControl;
   add("of-another-group", pki.token(test::policy_text(other), *commander_),
@@ -325,7 +334,9 @@ identity::LocalLimits Tries::limits() const {
   limits.controllers.emplace_back(kAbsentController);
   limits.data_addresses = {*identity::parse_prefix(kAllowedPrefix)};
   limits.control_addresses = limits.data_addresses;
-  limits.data_ports = {static_cast<std::uint16_t>(setting_.policy.port)};
+  // The second for another group beside the first.
+  limits.data_ports = {static_cast<std::uint16_t>(setting_.policy.port),
+                       static_cast<std::uint16_t>(setting_.policy.port + 1)};
   limits.suites = {*identity::esp_suite_from_text(setting_.policy.suite)};
   limits.max_rekey_interval_s = kAllowedInterval_s;
   return limits;
@@ -336,7 +347,7 @@ std::string Tries::limits_toml() const {
   return "[limits]\ngroups = " + quoted_list({setting_.policy.group, kOtherGroup}) +
          "\ncontrollers = " + quoted_list(limits().controllers) + "\ndata_addresses = " + prefixes +
          "\ncontrol_addresses = " + prefixes + "\ndata_ports = [" +
-         std::to_string(setting_.policy.port) +
+         std::to_string(setting_.policy.port) + ", " + std::to_string(setting_.policy.port + 1) +
          "]\nsuites = " + quoted_list({setting_.policy.suite}) +
          "\nmax_rekey_interval_s = " + std::to_string(kAllowedInterval_s) + "\n";
 }

@@ -13,6 +13,8 @@ namespace {
 
 const KernelPlace kPlace{"4026531840", "boot"};
 constexpr xfrm::GroupSlot kSlot = 3;
+constexpr xfrm::AddressSlot kAddressSlot = 4;
+constexpr Placement kPlacement{.slot = kSlot, .address_slot = kAddressSlot, .attachment = {}};
 constexpr xfrm::Generation kGeneration = 9;
 const WallTime kNow = from_unix(1'800'000'000);
 
@@ -22,6 +24,7 @@ protocol::InstallGroup install() {
   value.epoch_id = {4, 5, 6};
   value.spec.group_name = "demo";
   value.spec.slot = kSlot;
+  value.spec.address_slot = kAddressSlot;
   value.spec.destination = *IpAddress::parse("239.1.1.1");
   value.spec.port = 5000;
   value.spec.own_source = *IpAddress::parse("10.9.0.1");
@@ -42,7 +45,8 @@ protocol::InstallGroup install() {
                 .tuple = {7, 1, 0, kGeneration},
                 .not_after = kNow + seconds(60),
                 .on_stop = identity::StopPolicy::kRemove,
-                .release_at = kNow + seconds(5)};
+                .release_at = kNow + seconds(5),
+                .spi_prefix = 10};
   return value;
 }
 
@@ -59,6 +63,7 @@ TEST(Adoption, WhatWasInstalledComesBackFromItsRow) {
       EXPECT_EQ(group->id, wanted.group);
       EXPECT_EQ(group->name, "demo");
       EXPECT_EQ(group->data_address, wanted.spec.destination);
+      EXPECT_EQ(group->data_protocol, 17);
       EXPECT_EQ(group->data_port, 5000);
       EXPECT_EQ(group->epoch_id, wanted.epoch_id);
       EXPECT_EQ(group->memo, wanted.memo);
@@ -104,7 +109,7 @@ TEST_F(Inspected, WhatIsLostIsNamed) {
   EXPECT_EQ(look().missing, "not in the kernel: the guard policy");
   lose_policy(xfrm::PolicyKind::kIn);
   std::erase_if(kernel_.sas, [](const auto& sa) { return !sa.outbound(); });
-  EXPECT_EQ(look().missing, "not in the kernel: the guard policy, the inbound policy, 1 of 2 SAs");
+  EXPECT_EQ(look().missing, "not in the kernel: the inbound policy, the guard policy, 1 of 2 SAs");
   EXPECT_TRUE(look().sending);
 }
 
@@ -159,7 +164,7 @@ class KeptState : public Inspected {
                               &xfrm::PolicyState::kind);
   }
   [[nodiscard]] xfrm::KernelState kept(Keep keep) const {
-    return kept_state(to_row(wanted_, kPlace), kSlot, kernel_, keep);
+    return kept_state(to_row(wanted_, kPlace), kPlacement, kernel_, keep);
   }
   [[nodiscard]] std::vector<xfrm::Stage> operations(Keep keep) const {
     return xfrm::plan(kernel_, kept(keep));
@@ -183,15 +188,15 @@ TEST_F(KeptState, WhatIsMissingOfTheSasIsNotMadeUp) {
   kernel_.sas.clear();
   const auto left = kept(Keep::kNewest);
   EXPECT_TRUE(left.sas.empty());
-  EXPECT_EQ(left.policies.size(), 2U) << "no protect policy without its SA";
+  EXPECT_EQ(left.policies.size(), 5U) << "no protect policy without its SA";
 }
 
 TEST_F(KeptState, TheEpochBeforeGoesAndSendingIsSwitchedFirst) {
   add_earlier();
   const auto left = kept(Keep::kNewest);
   EXPECT_EQ(left.sas.size(), 2U);
-  ASSERT_EQ(left.policies.size(), 3U);
-  EXPECT_EQ(left.policies[2].reqid, xfrm::reqid(kSlot, kGeneration, xfrm::SaDirection::kOut));
+  ASSERT_EQ(left.policies.size(), 6U);
+  EXPECT_EQ(left.policies[5].reqid, xfrm::reqid(kSlot, kGeneration, xfrm::SaDirection::kOut));
   const auto stages = operations(Keep::kNewest);
   ASSERT_EQ(stages.size(), 2U);
   EXPECT_TRUE(std::get<xfrm::PutPolicy>(stages[0].operations.at(0)).replace);
@@ -200,19 +205,19 @@ TEST_F(KeptState, TheEpochBeforeGoesAndSendingIsSwitchedFirst) {
 
 TEST_F(KeptState, BeforeTheSwitchOnlyTheEpochBeforeIsSentUnder) {
   lose_policy(xfrm::PolicyKind::kProtect);
-  EXPECT_EQ(kept(Keep::kBoth).policies.size(), 2U) << "its activation delay may not be over";
+  EXPECT_EQ(kept(Keep::kBoth).policies.size(), 5U) << "its activation delay may not be over";
   kernel_ = xfrm::wanted_state(wanted_.spec);
   add_earlier();
   lose_policy(xfrm::PolicyKind::kProtect);
   const auto left = kept(Keep::kBoth);
-  ASSERT_EQ(left.policies.size(), 3U);
-  EXPECT_EQ(left.policies[2].reqid, xfrm::reqid(kSlot, kGeneration - 1, xfrm::SaDirection::kOut));
+  ASSERT_EQ(left.policies.size(), 6U);
+  EXPECT_EQ(left.policies[5].reqid, xfrm::reqid(kSlot, kGeneration - 1, xfrm::SaDirection::kOut));
 }
 
 TEST_F(KeptState, AfterTheEndGuardAndInboundPolicyRemain) {
   const auto left = kept(Keep::kClosed);
   EXPECT_TRUE(left.sas.empty());
-  EXPECT_EQ(left.policies.size(), 2U);
+  EXPECT_EQ(left.policies.size(), 5U);
 }
 
 TEST_F(KeptState, ATunnelStaysOneWithAndWithoutSas) {
@@ -223,7 +228,7 @@ TEST_F(KeptState, ATunnelStaysOneWithAndWithoutSas) {
   lose_policy(xfrm::PolicyKind::kIn);
   EXPECT_EQ(kept(Keep::kNewest).policies, before);
   kernel_ = kept(Keep::kClosed);
-  EXPECT_EQ(kernel_.policies, std::vector(before.begin(), before.begin() + 2));
+  EXPECT_EQ(kernel_.policies, std::vector(before.begin(), before.begin() + 5));
   EXPECT_TRUE(operations(Keep::kClosed).empty());
 }
 
@@ -241,9 +246,9 @@ TEST_F(KeptState, OfASharedSaTheProtectPolicyIsKeptAndSwitched) {
   EXPECT_TRUE(operations(Keep::kNewest).empty());
   add_earlier();
   const auto left = kept(Keep::kNewest);
-  ASSERT_EQ(left.policies.size(), 3U);
-  EXPECT_EQ(left.policies[2].source, *IpAddress::parse("10.9.0.1"));
-  EXPECT_EQ(left.policies[2].reqid, xfrm::reqid(kSlot, kGeneration, xfrm::SaDirection::kOut));
+  ASSERT_EQ(left.policies.size(), 6U);
+  EXPECT_EQ(left.policies[5].source, *IpAddress::parse("10.9.0.1"));
+  EXPECT_EQ(left.policies[5].reqid, xfrm::reqid(kSlot, kGeneration, xfrm::SaDirection::kOut));
 }
 
 }  // namespace

@@ -70,6 +70,14 @@ max_rekey_interval_s = 3600
 [hosts]
 b = "10.9.0.2"
 "c.example" = ["fd09::3", "10.9.0.3"]
+[groups.demo]
+interface = "ipsec7"
+if_id = 7
+mark = 0x2a
+mark_mask = 0xff
+[groups.two]
+mark = 1
+[groups.three]
 )");
   ASSERT_TRUE(config) << config.error().text();
   EXPECT_EQ(config->port, 9000);
@@ -88,6 +96,11 @@ b = "10.9.0.2"
   EXPECT_THAT(config->hosts.at("c.example"),
               testing::ElementsAre(*IpAddress::parse("10.9.0.3"), *IpAddress::parse("fd09::3")));
   EXPECT_THAT(config->limits.data_ports, testing::ElementsAre(0, 5000));
+  ASSERT_EQ(config->groups.size(), 3U);
+  EXPECT_EQ(config->groups.at("demo"),
+            (GroupSettings{.interface = "ipsec7", .if_id = 7, .mark = 0x2a, .mark_mask = 0xff}));
+  EXPECT_EQ(config->groups.at("two").mark_mask, 0xffffffff) << "the whole mark";
+  EXPECT_EQ(config->groups.at("three"), GroupSettings{});
   EXPECT_THAT(config->limits.suites,
               testing::ElementsAre(xfrm::EspSuite::kAesGcm128, xfrm::EspSuite::kAesGcm256));
 }
@@ -98,6 +111,7 @@ TEST(Config, UnknownKeyIsNamedWithItsLineAndWhatIsKnown) {
   EXPECT_THAT(config.error().detail, HasSubstr("port"));
   expect_refused(with("[controll]\naddress = \"10.9.0.1\"\n"), kConfigUnknownKey, "controll");
   expect_refused(with("[limits]\nmodes = []\n"), kConfigUnknownKey, "limits.modes");
+  expect_refused(with("[groups.demo]\nifid = 7\n"), kConfigUnknownKey, "groups.demo.ifid");
 }
 
 TEST(Config, MissingKeysAreNamed) {
@@ -108,6 +122,8 @@ TEST(Config, MissingKeysAreNamed) {
     expect_refused(parse(text), kConfigMissingKey, "." + key);
   }
   expect_refused(parse(""), kConfigMissingKey, "identity.certificate");
+  expect_refused(with("[groups.demo]\nif_id = 7\n"), kConfigMissingKey, "groups.demo.interface");
+  expect_refused(with("[groups.demo]\nmark_mask = 7\n"), kConfigMissingKey, "groups.demo.mark");
 }
 
 TEST(Config, WrongTypesAndValuesAreRefused) {
@@ -134,6 +150,12 @@ TEST(Config, WrongTypesAndValuesAreRefused) {
   bad("[hosts]\nb = \"b.example\"\n", "hosts.b");
   bad("[hosts]\nb = \"239.1.1.1\"\n", "hosts.b");
   bad("[hosts]\n\"B!\" = \"10.9.0.2\"\n", "host name");
+  bad("[groups]\ndemo = 7\n", "groups.demo is a table");
+  bad("[groups.\"De mo\"]\n", "no group name");
+  bad("[groups.demo]\ninterface = \"an-interface-with-a-long-name\"\n", "15 letters");
+  bad("[groups.demo]\ninterface = \"eth0\"\nif_id = 0\n", "1 to 4294967295");
+  bad("[groups.demo]\nmark = -1\n", "groups.demo.mark");
+  bad("[groups.demo]\nmark = 0x100\nmark_mask = 0xff\n", "0xff, has not");
   bad("[[log]]\nlevel = \"info\"\n", "log is a table");
 }
 

@@ -91,6 +91,7 @@ TEST(Policy, OptionalKeysHaveTheirDefaults) {
   const auto policy = parse_policy(text);
   ASSERT_TRUE(policy) << policy.error().text();
   EXPECT_EQ(policy->token_grace_s, 300U);
+  EXPECT_EQ(policy->protocol, 17);
   EXPECT_EQ(policy->port, 0);
   EXPECT_EQ(policy->replay_window, xfrm::kDefaultReplayWindow);
   EXPECT_EQ(policy->activation_delay_ms, 1000U);
@@ -198,6 +199,23 @@ TEST(Policy, NumbersHaveLimits) {
     const auto bad = parse_policy(with(ordinary(), key, key + " = " + edge.bad, edge.table));
     EXPECT_FALSE(bad) << key << " = " << edge.bad;
   }
+}
+
+TEST(Policy, OneProtocolIsProtectedWithAPortIfItHasPorts) {
+  const std::string any_port = with(ordinary(), "port", "", "ipsec");
+  const auto of_protocol = [](const std::string& text, int number) {
+    return with(text, "spi_prefix", "spi_prefix = 10\nprotocol = " + std::to_string(number));
+  };
+  for (const int number : {1, 6, 17, 33, 89, 103, 132, 136, 255}) {
+    const auto policy = parse_policy(of_protocol(any_port, number));
+    ASSERT_TRUE(policy) << policy.error().text();
+    EXPECT_EQ(policy->protocol, number);
+  }
+  for (const int number : {0, 2, 50, 51, 58, 256})
+    expect_refused(of_protocol(any_port, number), kTokenField, "ipsec.protocol");
+  for (const int number : {6, 17, 33, 132, 136})
+    EXPECT_TRUE(parse_policy(of_protocol(ordinary(), number))) << number;
+  expect_refused(of_protocol(ordinary(), 89), kTokenField, "ipsec.port");
 }
 
 TEST(Policy, ListsHaveLimitsAndNoRepetition) {

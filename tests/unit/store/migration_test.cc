@@ -94,6 +94,8 @@ TEST(StoreMigration, Version1KeepsAllThatItHeldAndCanRecordGroups) {
     Store store = open_or_die(scratch.path());
     EXPECT_EQ(store.floors()->at(group(1)), floor_at(3, {3, 1, 0, 7}, 2));
     EXPECT_EQ(store.slot_of(group(1), 0x0fff), 5);
+    EXPECT_EQ(store.slot_of_address("239.1.1.1", 0x0fff), 5) << "the guard keeps its index";
+    EXPECT_EQ(store.slot_of_address("239.1.1.2", 0x0fff), 0);
     EXPECT_EQ(store.burn({group(1), group(9), 0x0a000001, "boot"}).error().kind, kIntentTaken);
     EXPECT_EQ(store.kernel_records(), std::vector<KernelRecord>{guard});
     EXPECT_TRUE(store.installed_groups()->empty());
@@ -102,7 +104,7 @@ TEST(StoreMigration, Version1KeepsAllThatItHeldAndCanRecordGroups) {
     marked.command_marks[NameHash{5}] = 41;
     ASSERT_TRUE(store.raise_floor(group(1), marked));
   }
-  EXPECT_EQ(user_version(scratch.path()), 3);
+  EXPECT_EQ(user_version(scratch.path()), 4);
   Store store = open_or_die(scratch.path());
   EXPECT_EQ(store.floors()->at(group(1)).command_marks.at(NameHash{5}), 41U);
   EXPECT_EQ(store.installed_groups(), std::vector<InstalledGroup>{installed(1)});

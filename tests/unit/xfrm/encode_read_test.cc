@@ -43,7 +43,11 @@ TEST(DecodeSa, ReadsBackWhatWasEncoded) {
 }
 
 TEST(DecodeSa, EachKindOfSaIsToldFromEveryOther) {
-  const std::vector<GroupSpec> groups = test::groups_of_all_kinds();
+  std::vector<GroupSpec> groups = test::groups_of_all_kinds();
+  // An interface is bound by policies alone.
+  std::erase_if(groups, [](const GroupSpec& spec) {
+    return spec.attachment.interface != 0 && spec.attachment.if_id == 0;
+  });
   for (std::size_t i = 0; i < groups.size(); ++i) {
     for (std::size_t k = 0; k < groups.size(); ++k) {
       const auto read = read_sa(shown(wanted_state(groups[i]).sas.back()));
@@ -118,10 +122,29 @@ TEST(DecodeSa, OthersAreNoneOfOurs) {
     ASSERT_TRUE(read) << i;
     EXPECT_FALSE(read->has_value()) << i;
   }
-  for (const std::uint16_t identity : {XFRMA_MARK, XFRMA_IF_ID}) {
-    const auto read = read_sa(ours + attribute(identity, Bytes(8)));
-    ASSERT_TRUE(read);
-    EXPECT_FALSE(read->has_value()) << identity;
+}
+
+TEST(DecodeSa, AMarkOrAnInterfaceIdIsAnotherSa) {
+  const Bytes ours = shown(own_sa());
+  const auto marked = read_sa(ours + attribute(XFRMA_MARK, Bytes{1, 0, 0, 0, 1, 0, 0, 0}));
+  ASSERT_TRUE(marked && *marked);
+  EXPECT_EQ((*marked)->attachment, (Attachment{.mark = 1, .mark_mask = 1}));
+  EXPECT_FALSE((*marked)->same_as(own_sa()));
+  const auto with_id = read_sa(ours + attribute(XFRMA_IF_ID, Bytes{7, 0, 0, 0}));
+  ASSERT_TRUE(with_id && *with_id);
+  EXPECT_EQ((*with_id)->attachment, (Attachment{.if_id = 7}));
+  EXPECT_FALSE((*with_id)->same_as(own_sa()));
+  EXPECT_FALSE(read_sa(ours + attribute(XFRMA_MARK, Bytes(7))));
+  EXPECT_FALSE(read_sa(ours + attribute(XFRMA_IF_ID, Bytes(3))));
+}
+
+TEST(DecodeSa, AnotherProtocolOrPortIsAnotherSa) {
+  for (const auto change : {+[](xfrm_usersa_info& sa) { sa.sel.proto = IPPROTO_SCTP; },
+                            +[](xfrm_usersa_info& sa) { sa.sel.dport = 0; },
+                            +[](xfrm_usersa_info& sa) { sa.sel.dport_mask = 0; }}) {
+    const auto read = read_sa(with<xfrm_usersa_info>(shown(own_sa()), change));
+    ASSERT_TRUE(read && *read);
+    EXPECT_FALSE((*read)->same_as(own_sa()));
   }
 }
 
@@ -134,8 +157,7 @@ TEST(DecodeSa, WhatDiffersFromOursIsNotRegular) {
       [](xfrm_usersa_info& sa) { sa.sel.prefixlen_s = 24; },
       [](xfrm_usersa_info& sa) { sa.sel.saddr.a4 = 1; },
       [](xfrm_usersa_info& sa) { sa.sel.prefixlen_d = 8; },
-      [](xfrm_usersa_info& sa) { sa.sel.proto = IPPROTO_UDP; },
-      [](xfrm_usersa_info& sa) { sa.sel.dport_mask = 0xffff; },
+      [](xfrm_usersa_info& sa) { sa.sel.dport_mask = 0xff00; },
       [](xfrm_usersa_info& sa) { sa.sel.sport_mask = 0xffff; },
       [](xfrm_usersa_info& sa) { sa.sel.ifindex = 2; },
       [](xfrm_usersa_info& sa) { sa.lft.hard_packet_limit = 5; },
@@ -350,6 +372,11 @@ TEST(DecodeSa, EveryCutThroughAnAlgorithmIsNamed) {
   }
 }
 
+/// What a group without an attachment has.
+constexpr std::array kAlways{
+    PolicyKind::kGuard,        PolicyKind::kInGuard, PolicyKind::kMembershipOut,
+    PolicyKind::kMembershipIn, PolicyKind::kIn,      PolicyKind::kProtect};
+
 TEST(DecodePolicy, ReadsBackWhatWasEncoded) {
   for (const GroupSpec& spec : test::groups_of_all_kinds()) {
     for (const PolicyState& policy : wanted_state(spec).policies) {
@@ -368,25 +395,42 @@ TEST(DecodePolicy, OthersAreNoneOfOurs) {
       [](xfrm_userpolicy_info& p) { p.dir = 2; },
       [](xfrm_userpolicy_info& p) { p.sel.prefixlen_d = 24; },
       [](xfrm_userpolicy_info& p) { p.sel.prefixlen_s = 8; },
-      [](xfrm_userpolicy_info& p) { p.sel.ifindex = 3; },
       [](xfrm_userpolicy_info& p) { p.sel.sport_mask = 0xffff; },
       [](xfrm_userpolicy_info& p) { p.sel.dport_mask = 0xff00; },
       [](xfrm_userpolicy_info& p) { p.sel.family = AF_UNIX; }};
-  for (const PolicyKind kind : {PolicyKind::kGuard, PolicyKind::kIn, PolicyKind::kProtect}) {
+  for (const PolicyKind kind : kAlways) {
     const Bytes ours = shown(policy_of(demo_group(), kind));
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const auto read = read_policy(with<xfrm_userpolicy_info>(ours, changes[i]));
       ASSERT_TRUE(read) << i;
       EXPECT_FALSE(read->has_value()) << i;
     }
-    EXPECT_FALSE(read_policy(ours + attribute(XFRMA_MARK, Bytes(8)))->has_value());
-    EXPECT_FALSE(read_policy(ours + attribute(XFRMA_IF_ID, Bytes(4)))->has_value());
     EXPECT_FALSE(
         read_policy(ours + attribute(XFRMA_POLICY_TYPE, Bytes{XFRM_POLICY_TYPE_SUB, 0, 0, 0, 0, 0}))
             ->has_value());
     EXPECT_TRUE(read_policy(ours + attribute(XFRMA_POLICY_TYPE,
                                              Bytes{XFRM_POLICY_TYPE_MAIN, 0, 0, 0, 0, 0}))
                     ->has_value());
+  }
+}
+
+TEST(DecodePolicy, ThoseOfTheAddressHaveNoAttachment) {
+  for (const PolicyKind kind : kAlways) {
+    const Bytes ours = shown(policy_of(demo_group(), kind));
+    const auto on_interface = read_policy(
+        with<xfrm_userpolicy_info>(ours, [](xfrm_userpolicy_info& p) { p.sel.ifindex = 3; }));
+    const auto marked = read_policy(ours + attribute(XFRMA_MARK, Bytes{1, 0, 0, 0, 1, 0, 0, 0}));
+    const auto with_id = read_policy(ours + attribute(XFRMA_IF_ID, Bytes{7, 0, 0, 0}));
+    ASSERT_TRUE(on_interface && marked && with_id);
+    EXPECT_EQ(on_interface->has_value(), !is_of_address(kind));
+    EXPECT_EQ(marked->has_value(), !is_of_address(kind));
+    EXPECT_EQ(with_id->has_value(), !is_of_address(kind));
+    if (is_of_address(kind)) continue;
+    EXPECT_EQ((*on_interface)->attachment.interface, 3U);
+    EXPECT_EQ((*marked)->attachment.mark_mask, 1U);
+    EXPECT_EQ((*with_id)->attachment.if_id, 7U);
+    EXPECT_FALSE(read_policy(ours + attribute(XFRMA_MARK, Bytes(7))));
+    EXPECT_FALSE(read_policy(ours + attribute(XFRMA_IF_ID, Bytes(3))));
   }
 }
 
@@ -397,7 +441,7 @@ TEST(DecodePolicy, WhatDiffersFromOursIsNotRegular) {
       [](xfrm_userpolicy_info& p) { p.flags = XFRM_POLICY_LOCALOK; },
       [](xfrm_userpolicy_info& p) { p.lft.hard_add_expires_seconds = 5; },
       [](xfrm_userpolicy_info& p) { p.lft.hard_byte_limit = 5; }};
-  for (const PolicyKind kind : {PolicyKind::kGuard, PolicyKind::kIn, PolicyKind::kProtect}) {
+  for (const PolicyKind kind : kAlways) {
     const Bytes ours = shown(policy_of(demo_group(), kind));
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const auto read = read_policy(with<xfrm_userpolicy_info>(ours, changes[i]));

@@ -59,7 +59,38 @@ TEST(Encode, DeleteSa) {
 TEST(Encode, PutPolicies) {
   expect_golden("new_guard", PutPolicy{policy_of(demo_group(), PolicyKind::kGuard), false});
   expect_golden("new_in", PutPolicy{policy_of(demo_group(), PolicyKind::kIn), false});
+  expect_golden("new_in_guard", PutPolicy{policy_of(demo_group(), PolicyKind::kInGuard), false});
   expect_golden("new_protect", PutPolicy{policy_of(demo_group(), PolicyKind::kProtect), false});
+}
+
+TEST(Encode, MembershipIsToldInClear) {
+  for (const auto& [kind, name] : {std::pair{PolicyKind::kMembershipOut, "new_membership_out"},
+                                   {PolicyKind::kMembershipIn, "new_membership_in"}}) {
+    expect_golden(name, PutPolicy{policy_of(demo_group(), kind), false});
+    expect_golden(name + std::string("_ipv6"), PutPolicy{policy_of(ipv6_group(), kind), false});
+  }
+}
+
+TEST(Encode, MarkAndInterfaceIdGoWithEveryRequest) {
+  const GroupSpec spec = test::attached(demo_group());
+  ASSERT_TRUE(check(spec));
+  expect_golden("add_sa_attached", AddSa{sa_of(spec, 0x0a000002)});
+  const SaState sa = sa_of(spec, 0x0a000001);
+  expect_golden("delete_sa_attached", DeleteSa{sa.id(), sa.source, sa.attachment});
+  const PolicyState protect = policy_of(spec, PolicyKind::kProtect);
+  expect_golden("new_protect_attached", PutPolicy{protect, false});
+  expect_golden("delete_protect_attached", DeletePolicy{protect});
+  expect_golden("new_in_attached", PutPolicy{policy_of(spec, PolicyKind::kIn), false});
+  expect_golden("new_passage", PutPolicy{policy_of(spec, PolicyKind::kPassage), false});
+  expect_golden("new_guard", PutPolicy{policy_of(spec, PolicyKind::kGuard), false});
+}
+
+TEST(Encode, AnInterfaceIsInTheSelectorsOfPolicies) {
+  const GroupSpec spec = test::on_interface(demo_group());
+  ASSERT_TRUE(check(spec));
+  expect_golden("new_protect_on_interface",
+                PutPolicy{policy_of(spec, PolicyKind::kProtect), false});
+  expect_golden("add_sa_inbound", AddSa{sa_of(spec, 0x0a000002)});
 }
 
 TEST(Encode, SwitchToTheNextGeneration) {

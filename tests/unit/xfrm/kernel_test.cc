@@ -72,6 +72,20 @@ class KernelTest : public ::testing::Test {
     queue(answer(sequence_, ENOENT));
   }
 
+  /// Scripts how the policies that need no SA are put in.
+  void answer_standing_policies() {
+    answer_admitting_policies();
+    answer_batch(2);
+    answer_policy(policy(PolicyKind::kInGuard));
+    answer_policy(policy(PolicyKind::kGuard));
+  }
+  void answer_admitting_policies() {
+    answer_batch(3);
+    answer_policy(policy(PolicyKind::kMembershipOut));
+    answer_policy(policy(PolicyKind::kMembershipIn));
+    answer_policy(policy(PolicyKind::kIn));
+  }
+
   /// Types of the requests sent so far, in order.
   static std::vector<int> requests() {
     std::vector<int> types;
@@ -101,9 +115,7 @@ constexpr int kGetPolicy = XFRM_MSG_GETPOLICY;
 
 TEST_F(KernelTest, InstallsAGroupStageByStage) {
   show({});
-  answer_batch(2);
-  answer_policy(policy(PolicyKind::kGuard));
-  answer_policy(policy(PolicyKind::kIn));
+  answer_standing_policies();
   answer_batch(1);
   answer_batch(1);
   answer_batch(1);
@@ -112,9 +124,11 @@ TEST_F(KernelTest, InstallsAGroupStageByStage) {
   ASSERT_TRUE(applied) << applied.error().text();
   EXPECT_TRUE(applied->complete());
   EXPECT_THAT(applied->added, ::testing::UnorderedElementsAreArray(record()));
-  EXPECT_THAT(requests(), ElementsAre(kGetSa, kGetPolicy, XFRM_MSG_NEWPOLICY, XFRM_MSG_NEWPOLICY,
-                                      kGetPolicy, kGetPolicy, XFRM_MSG_NEWSA, XFRM_MSG_NEWSA,
-                                      XFRM_MSG_NEWPOLICY, kGetPolicy));
+  EXPECT_THAT(requests(),
+              ElementsAre(kGetSa, kGetPolicy, XFRM_MSG_NEWPOLICY, XFRM_MSG_NEWPOLICY,
+                          XFRM_MSG_NEWPOLICY, kGetPolicy, kGetPolicy, kGetPolicy,
+                          XFRM_MSG_NEWPOLICY, XFRM_MSG_NEWPOLICY, kGetPolicy, kGetPolicy,
+                          XFRM_MSG_NEWSA, XFRM_MSG_NEWSA, XFRM_MSG_NEWPOLICY, kGetPolicy));
 }
 
 TEST_F(KernelTest, WhatStandsIsLeftAlone) {
@@ -136,9 +150,7 @@ TEST_F(KernelTest, ABadSpecSendsNothing) {
 
 TEST_F(KernelTest, AForeignSaEndsTheApplyBeforeTheSwitch) {
   show({});
-  answer_batch(2);
-  answer_policy(policy(PolicyKind::kGuard));
-  answer_policy(policy(PolicyKind::kIn));
+  answer_standing_policies();
   answer_batch(1, 0, EEXIST);
   const auto applied = gkmpd::test::apply(kernel_, demo_group(), record());
   ASSERT_TRUE(applied) << applied.error().text();
@@ -146,7 +158,7 @@ TEST_F(KernelTest, AForeignSaEndsTheApplyBeforeTheSwitch) {
   EXPECT_EQ(applied->refusals[0].error.kind, kForeignSa);
   EXPECT_EQ(applied->refusals[0].object.spi_or_index, 0x0a000002U);
   EXPECT_THAT(applied->refusals[0].error.detail, HasSubstr("EEXIST"));
-  EXPECT_THAT(applied->added, SizeIs(2));
+  EXPECT_THAT(applied->added, SizeIs(5));
 }
 
 TEST_F(KernelTest, RefusalsHaveNames) {
@@ -168,32 +180,34 @@ TEST_F(KernelTest, RefusalsHaveNames) {
 
 TEST_F(KernelTest, AForeignPolicyIsNamedAndTheOtherOfTheStageStillStands) {
   show({});
-  answer_batch(2, 0, EEXIST);
-  answer_policy(policy(PolicyKind::kIn));
+  answer_admitting_policies();
+  answer_batch(2, 1, EEXIST);
+  answer_policy(policy(PolicyKind::kInGuard));
   const auto applied = gkmpd::test::apply(kernel_, demo_group(), record());
   ASSERT_TRUE(applied) << applied.error().text();
   ASSERT_THAT(applied->refusals, SizeIs(1));
   EXPECT_EQ(applied->refusals[0].error.kind, kForeignPolicy);
-  EXPECT_THAT(applied->added, ElementsAre(policy(PolicyKind::kIn).id()));
+  EXPECT_THAT(applied->added, SizeIs(4));
+  EXPECT_EQ(applied->added.back(), policy(PolicyKind::kInGuard).id());
 }
 
 TEST_F(KernelTest, APolicyWithAnotherIndexIsTakenBack) {
   PolicyState misplaced = policy(PolicyKind::kGuard);
   misplaced.index = 0x29;
   show({});
+  answer_admitting_policies();
   answer_batch(2);
+  answer_policy(policy(PolicyKind::kInGuard));
   answer_policy_none();
   answer_policy(misplaced);
   answer_batch(1);
-  answer_policy(policy(PolicyKind::kIn));
   const auto applied = gkmpd::test::apply(kernel_, demo_group(), record());
   ASSERT_TRUE(applied) << applied.error().text();
   ASSERT_THAT(applied->refusals, SizeIs(1));
   EXPECT_EQ(applied->refusals[0].error.kind, kIndexTaken);
-  EXPECT_THAT(requests(), ElementsAre(kGetSa, kGetPolicy, XFRM_MSG_NEWPOLICY, XFRM_MSG_NEWPOLICY,
-                                      kGetPolicy, kGetPolicy, XFRM_MSG_DELPOLICY, kGetPolicy));
+  ASSERT_EQ(requests().back(), XFRM_MSG_DELPOLICY);
   std::size_t size = 0;
-  const std::uint8_t* removal = mnl_doubles_sent(5, &size);
+  const std::uint8_t* removal = mnl_doubles_sent(mnl_doubles_sent_count() - 1, &size);
   xfrm_userpolicy_id id{};
   ASSERT_GE(size, sizeof(nlmsghdr) + sizeof id);
   std::memcpy(&id, removal + sizeof(nlmsghdr), sizeof id);
@@ -209,12 +223,15 @@ TEST_F(KernelTest, RemovesInReverseAndLooksBeforeEachStage) {
   answer_batch(2);
   show_policies(state.policies);
   answer_batch(2);
+  show_policies(state.policies);
+  answer_batch(3);
   const auto removed = kernel_.remove(record());
   ASSERT_TRUE(removed) << removed.error().text();
   EXPECT_THAT(removed->removed, ::testing::UnorderedElementsAreArray(record()));
   EXPECT_THAT(requests(), ElementsAre(kGetSa, kGetPolicy, kGetPolicy, XFRM_MSG_DELPOLICY, kGetSa,
                                       XFRM_MSG_DELSA, XFRM_MSG_DELSA, kGetPolicy,
-                                      XFRM_MSG_DELPOLICY, XFRM_MSG_DELPOLICY));
+                                      XFRM_MSG_DELPOLICY, XFRM_MSG_DELPOLICY, kGetPolicy,
+                                      XFRM_MSG_DELPOLICY, XFRM_MSG_DELPOLICY, XFRM_MSG_DELPOLICY));
 }
 
 std::vector<Stage> deletion_of(const SaState& sa) {

@@ -15,7 +15,8 @@ namespace {
 class ModelKernel {
  public:
   ModelKernel(KernelState state, const KernelState& wanted) : state_(std::move(state)) {
-    if (!wanted.policies.empty()) place_ = wanted.policies.front().destination;
+    wanted_ = !wanted.policies.empty();
+    if (wanted_) place_ = wanted.policies.front().destination;
     guard_stood_ = find(state_, PolicyKind::kGuard, place_) != nullptr;
   }
 
@@ -45,7 +46,9 @@ class ModelKernel {
   [[nodiscard]] bool covered(const IpAddress& destination) const {
     const PolicyState* guard = find(state_, PolicyKind::kGuard, destination);
     const PolicyState* in = find(state_, PolicyKind::kIn, destination);
-    return guard != nullptr && guard->regular && in != nullptr && in->regular;
+    const PolicyState* in_guard = find(state_, PolicyKind::kInGuard, destination);
+    return guard != nullptr && guard->regular && in != nullptr && in->regular &&
+           in_guard != nullptr && in_guard->regular;
   }
   [[nodiscard]] bool outbound_stands(std::uint32_t reqid) const {
     return std::ranges::any_of(state_.sas,
@@ -99,7 +102,8 @@ class ModelKernel {
       return policy.id() == op.policy.id();
     });
     if (found == state_.policies.end()) return "ENOENT";
-    if (found->kind != PolicyKind::kProtect) {
+    const bool goes = place_ != found->destination || !wanted_;
+    if (found->kind != PolicyKind::kProtect && goes) {
       for (const SaState& sa : state_.sas)
         if (sa.destination == found->destination) return "guard or in policy before the last SA";
       if (find(state_, PolicyKind::kProtect, found->destination) != nullptr)
@@ -111,6 +115,7 @@ class ModelKernel {
 
   KernelState state_;
   IpAddress place_;
+  bool wanted_ = false;  // something is to stand there in the end
   bool guard_stood_ = false;
 };
 
@@ -170,6 +175,8 @@ GroupSpec random_spec(Dice& dice) {
   spec.slot = 3;
   spec.destination = test::ip(dice.chance(8) ? addresses.other_group : addresses.group);
   spec.port = dice.chance(6) ? 0 : 5000;
+  if (dice.chance(6)) spec.attachment = {.interface = 5, .if_id = 7};
+  if (dice.chance(6)) spec.attachment = {.interface = 6};
   choose_suite(dice, spec);
   if (!dice.chance(3)) spec.own_source = test::ip(addresses.net + "1");
   const std::uint32_t count = dice.below(7);

@@ -22,6 +22,14 @@ const char* name_of(PolicyKind kind) {
       return "in";
     case PolicyKind::kProtect:
       return "protect";
+    case PolicyKind::kInGuard:
+      return "in-guard";
+    case PolicyKind::kMembershipOut:
+      return "told";
+    case PolicyKind::kMembershipIn:
+      return "asked";
+    case PolicyKind::kPassage:
+      return "passage";
   }
   return "";
 }
@@ -69,9 +77,13 @@ GroupSpec second_epoch() {
   return next;
 }
 
+std::vector<PolicyState>::iterator policy_in(KernelState& state, PolicyKind kind) {
+  return std::ranges::find(state.policies, kind, &PolicyState::kind);
+}
+
 TEST(Plan, FromNothing) {
-  EXPECT_THAT(plan_between({}, demo_group()),
-              ElementsAre("+guard, +in", "+sa 2", "+sa 1", "+protect 1"));
+  EXPECT_THAT(plan_between({}, demo_group()), ElementsAre("+told, +asked, +in", "+in-guard, +guard",
+                                                          "+sa 2", "+sa 1", "+protect 1"));
 }
 
 TEST(Plan, FromEqualIsEmpty) {
@@ -80,13 +92,14 @@ TEST(Plan, FromEqualIsEmpty) {
 
 TEST(Plan, ToNothing) {
   EXPECT_THAT(tell(plan(wanted_state(demo_group()), {})),
-              ElementsAre("-protect", "-sa 2, -sa 1", "-in, -guard"));
+              ElementsAre("-protect", "-sa 2, -sa 1", "-in-guard, -guard", "-told, -asked, -in"));
 }
 
 TEST(Plan, ActivationAfterTheDelay) {
   GroupSpec waiting = demo_group();
   waiting.active_generation.reset();
-  EXPECT_THAT(plan_between({}, waiting), ElementsAre("+guard, +in", "+sa 2", "+sa 1"));
+  EXPECT_THAT(plan_between({}, waiting),
+              ElementsAre("+told, +asked, +in", "+in-guard, +guard", "+sa 2", "+sa 1"));
   EXPECT_THAT(plan_between(wanted_state(waiting), demo_group()), ElementsAre("+protect 1"));
 }
 
@@ -172,22 +185,41 @@ TEST(Plan, AnotherKeyAtTheSamePlaceIsReplaced) {
 
 TEST(Plan, ATamperedGuardIsPutRightInPlace) {
   KernelState installed = wanted_state(demo_group());
-  installed.policies[0].regular = false;
+  policy_in(installed, PolicyKind::kGuard)->regular = false;
   EXPECT_THAT(plan_between(installed, demo_group()), ElementsAre("=guard"));
 }
 
 TEST(Plan, ALostGuardComesFirst) {
   KernelState installed = wanted_state(demo_group());
-  installed.policies.erase(installed.policies.begin());
+  installed.policies.erase(policy_in(installed, PolicyKind::kGuard));
   installed.sas.erase(installed.sas.begin());
   EXPECT_THAT(plan_between(installed, demo_group()), ElementsAre("+guard", "+sa 2"));
 }
 
-TEST(Plan, AnotherPortMeansAnotherProtectPolicy) {
+TEST(Plan, AnotherPortMeansOtherPoliciesAndSas) {
   GroupSpec spec = demo_group();
   spec.port = 6000;
-  EXPECT_THAT(plan_between(wanted_state(demo_group()), spec),
+  EXPECT_THAT(
+      plan_between(wanted_state(demo_group()), spec),
+      ElementsAre("-in", "+in", "-protect", "-sa 2", "+sa 2", "-sa 1", "+sa 1", "+protect 1"));
+}
+
+TEST(Plan, AnotherInterfaceMovesTheProtectPolicyAndNoSa) {
+  GroupSpec moved = test::on_interface(demo_group());
+  moved.attachment.interface = 6;
+  EXPECT_THAT(plan_between(wanted_state(test::on_interface(demo_group())), moved),
               ElementsAre("-protect", "+protect 1"));
+}
+
+// Version 0.1 had an inbound policy over the whole address where the inbound guard is now.
+TEST(Plan, TheInboundPolicyOfAFormerVersionBecomesTheGuardOnceTheNewOneStands) {
+  KernelState former = wanted_state(demo_group());
+  std::erase_if(former.policies, [](const PolicyState& policy) {
+    return policy.kind != PolicyKind::kInGuard && policy.kind != PolicyKind::kGuard &&
+           policy.kind != PolicyKind::kProtect;
+  });
+  policy_in(former, PolicyKind::kInGuard)->regular = false;
+  EXPECT_THAT(plan_between(former, demo_group()), ElementsAre("+told, +asked, +in", "=in-guard"));
 }
 
 TEST(Plan, ANoLongerSendingHostKeepsTheGuard) {
@@ -201,15 +233,17 @@ TEST(Plan, ANoLongerSendingHostKeepsTheGuard) {
 TEST(Plan, AGroupThatMovesIsTakenDownFirst) {
   GroupSpec moved = demo_group();
   moved.destination = test::ip("239.1.1.99");
-  EXPECT_THAT(plan_between(wanted_state(demo_group()), moved),
-              ElementsAre("-protect", "-sa 2, -sa 1", "-guard, -in", "+guard, +in", "+sa 2",
-                          "+sa 1", "+protect 1"));
+  EXPECT_THAT(
+      plan_between(wanted_state(demo_group()), moved),
+      ElementsAre("-protect", "-sa 2, -sa 1", "-told, -asked, -in, -in-guard, -guard",
+                  "+told, +asked, +in", "+in-guard, +guard", "+sa 2", "+sa 1", "+protect 1"));
 }
 
 TEST(Plan, ASharedGroupFromNothing) {
   EXPECT_THAT(plan_between({}, test::shared_group()),
-              ElementsAre("+guard, +in", "+sa 3", "+protect 1"));
-  EXPECT_THAT(plan_between({}, test::shared_listener()), ElementsAre("+guard, +in", "+sa 3"));
+              ElementsAre("+told, +asked, +in", "+in-guard, +guard", "+sa 3", "+protect 1"));
+  EXPECT_THAT(plan_between({}, test::shared_listener()),
+              ElementsAre("+told, +asked, +in", "+in-guard, +guard", "+sa 3"));
 }
 
 TEST(Plan, RolloverOfASharedSa) {
@@ -231,9 +265,10 @@ TEST(Plan, AListenerOfASharedSaThatBecomesASenderAndBack) {
 }
 
 TEST(Plan, AGroupThatMovesToTheOtherFamily) {
-  EXPECT_THAT(plan_between(wanted_state(demo_group()), test::ipv6_group()),
-              ElementsAre("-protect", "-sa 2, -sa 1", "-guard, -in", "+guard, +in", "+sa 2",
-                          "+sa 1", "+protect 1"));
+  EXPECT_THAT(
+      plan_between(wanted_state(demo_group()), test::ipv6_group()),
+      ElementsAre("-protect", "-sa 2, -sa 1", "-told, -asked, -in, -in-guard, -guard",
+                  "+told, +asked, +in", "+in-guard, +guard", "+sa 2", "+sa 1", "+protect 1"));
 }
 
 TEST(Plan, AnotherSuiteIsAnotherSaAtTheSamePlace) {

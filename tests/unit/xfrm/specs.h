@@ -37,6 +37,7 @@ namespace gkmpd::xfrm::test {
   GroupSpec spec;
   spec.group_name = "demo";
   spec.slot = 7;
+  spec.address_slot = 7;
   spec.destination = ip("239.1.1.1");
   spec.port = 5000;
   spec.own_source = ip("10.9.0.1");
@@ -102,6 +103,18 @@ namespace gkmpd::xfrm::test {
   return spec;
 }
 
+/// As one whose packets carry a mark and go through an XFRM interface.
+[[nodiscard]] inline GroupSpec attached(GroupSpec spec) {
+  spec.attachment = {.interface = 5, .if_id = 7, .mark = 0x2a, .mark_mask = 0xff};
+  return spec;
+}
+
+/// As one that is bound to an interface.
+[[nodiscard]] inline GroupSpec on_interface(GroupSpec spec) {
+  spec.attachment = {.interface = 5, .if_id = 0, .mark = 0, .mark_mask = 0};
+  return spec;
+}
+
 /// Every suite, sender mode and IPsec mode in both families, with and without ESN.
 [[nodiscard]] inline std::vector<GroupSpec> groups_of_all_kinds() {
   std::vector<GroupSpec> groups;
@@ -112,6 +125,8 @@ namespace gkmpd::xfrm::test {
     }
     groups.push_back(with_shared_sa(family()));
     groups.push_back(in_tunnel_mode(family()));
+    groups.push_back(attached(family()));
+    groups.push_back(on_interface(family()));
   }
   return groups;
 }
@@ -121,6 +136,8 @@ namespace gkmpd::xfrm::test {
   GroupSpec copy = demo_group();
   copy.group_name = spec.group_name;
   copy.slot = spec.slot;
+  copy.address_slot = spec.address_slot;
+  copy.attachment = spec.attachment;
   copy.destination = spec.destination;
   copy.ip_protocol = spec.ip_protocol;
   copy.port = spec.port;

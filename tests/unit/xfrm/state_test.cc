@@ -33,7 +33,15 @@ TEST(Spec, ReqidsTellSlotGenerationAndDirection) {
 
 TEST(Spec, PolicyIndexesTellSlotKindAndDirection) {
   EXPECT_EQ(policy_index(7, PolicyKind::kGuard), 0x47000709U);
-  EXPECT_EQ(policy_index(7, PolicyKind::kIn), 0x47000710U);
+  EXPECT_EQ(policy_index(7, PolicyKind::kInGuard), 0x47000710U);
+  EXPECT_EQ(policy_index(7, PolicyKind::kIn), 0x47000720U);
+  EXPECT_EQ(policy_index(7, PolicyKind::kMembershipOut), 0x47000729U);
+  EXPECT_EQ(policy_index(7, PolicyKind::kMembershipIn), 0x47000730U);
+  EXPECT_EQ(policy_index(7, PolicyKind::kPassage), 0x47000739U);
+  for (const PolicyKind kind : kPolicyKinds)
+    EXPECT_EQ(kind_of_policy_index(policy_index(7, kind)), kind);
+  EXPECT_EQ(kind_of_policy_index(0x47000741), std::nullopt);
+  EXPECT_EQ(kind_of_policy_index(0x48000709), std::nullopt);
   EXPECT_EQ(policy_index(7, PolicyKind::kProtect), 0x47000719U);
   EXPECT_EQ(policy_index(kMaxSlot, PolicyKind::kProtect), 0x470fff19U);
   EXPECT_EQ(slot_of_policy_index(policy_index(kMaxSlot, PolicyKind::kIn)), kMaxSlot);
@@ -50,11 +58,12 @@ TEST(State, WantedStateHasInboundBeforeOutbound) {
   EXPECT_EQ(state.sas[0].source, ip("10.9.0.2"));
   EXPECT_EQ(state.sas[1].reqid, reqid(7, 1, SaDirection::kOut));
   EXPECT_TRUE(state.sas[1].outbound());
-  ASSERT_THAT(state.policies, SizeIs(3));
-  EXPECT_EQ(state.policies[0].kind, PolicyKind::kGuard);
-  EXPECT_EQ(state.policies[1].kind, PolicyKind::kIn);
-  EXPECT_EQ(state.policies[2].kind, PolicyKind::kProtect);
-  EXPECT_EQ(state.policies[2].reqid, state.sas[1].reqid);
+  std::vector<PolicyKind> kinds;
+  for (const PolicyState& policy : state.policies) kinds.push_back(policy.kind);
+  EXPECT_THAT(kinds,
+              ElementsAre(PolicyKind::kMembershipOut, PolicyKind::kMembershipIn, PolicyKind::kIn,
+                          PolicyKind::kInGuard, PolicyKind::kGuard, PolicyKind::kProtect));
+  EXPECT_EQ(state.policies.back().reqid, state.sas[1].reqid);
 }
 
 TEST(State, ASharedSaServesBothWaysOnAHostThatSends) {
@@ -65,32 +74,73 @@ TEST(State, ASharedSaServesBothWaysOnAHostThatSends) {
   EXPECT_EQ(sending.sas[0].replay_window, 0U);
   EXPECT_EQ(sending.sas[0].suite, EspSuite::kAesCbc128HmacSha256);
   EXPECT_EQ(sending.sas[0].reqid, reqid(7, 1, SaDirection::kOut));
-  ASSERT_THAT(sending.policies, SizeIs(3));
-  EXPECT_EQ(sending.policies[2].source, ip("10.9.0.1"));
-  EXPECT_EQ(sending.policies[2].reqid, sending.sas[0].reqid);
+  ASSERT_THAT(sending.policies, SizeIs(6));
+  EXPECT_EQ(sending.policies[5].source, ip("10.9.0.1"));
+  EXPECT_EQ(sending.policies[5].reqid, sending.sas[0].reqid);
 
   const KernelState listening = wanted_state(shared_listener());
   ASSERT_THAT(listening.sas, SizeIs(1));
   EXPECT_EQ(listening.sas[0].reqid, reqid(7, 1, SaDirection::kIn));
-  EXPECT_THAT(listening.policies, SizeIs(2));
+  EXPECT_THAT(listening.policies, SizeIs(5));
+}
+
+TEST(State, GroupsOnOneAddressShareItsPoliciesAndNoOther) {
+  GroupSpec other = demo_group();
+  other.slot = 8;
+  other.port = 5001;
+  std::size_t shared = 0;
+  const KernelState ours = wanted_state(demo_group());
+  for (const PolicyState& policy : wanted_state(other).policies) {
+    const auto same = std::ranges::find(ours.policies, policy.id(), &PolicyState::id);
+    EXPECT_EQ(same != ours.policies.end(), is_of_address(policy.kind));
+    if (same == ours.policies.end()) continue;
+    EXPECT_EQ(*same, policy);
+    ++shared;
+  }
+  EXPECT_EQ(shared, 4U);
+}
+
+TEST(State, AnXfrmInterfaceIsReachedInClearAndHasPoliciesOfItsOwn) {
+  const KernelState state = wanted_state(test::attached(demo_group()));
+  const auto find = [&](PolicyKind kind) {
+    return *std::ranges::find(state.policies, kind, &PolicyState::kind);
+  };
+  EXPECT_EQ(find(PolicyKind::kPassage).attachment, (Attachment{.interface = 5}));
+  EXPECT_EQ(find(PolicyKind::kPassage).port, 5000);
+  const Attachment inside{.interface = 0, .if_id = 7, .mark = 0x2a, .mark_mask = 0xff};
+  EXPECT_EQ(find(PolicyKind::kIn).attachment, inside);
+  EXPECT_EQ(find(PolicyKind::kProtect).attachment, inside);
+  EXPECT_EQ(find(PolicyKind::kGuard).attachment, Attachment{});
+  for (const SaState& sa : state.sas) EXPECT_EQ(sa.attachment, inside);
+}
+
+TEST(State, ABoundInterfaceIsThePoliciesAffairAlone) {
+  const KernelState state = wanted_state(test::on_interface(demo_group()));
+  EXPECT_THAT(state.policies, SizeIs(6));
+  for (const PolicyState& policy : state.policies)
+    EXPECT_EQ(policy.attachment.interface, policy.kind == PolicyKind::kProtect ? 5U : 0U);
+  for (const SaState& sa : state.sas) EXPECT_EQ(sa.attachment, Attachment{});
 }
 
 TEST(State, NoProtectPolicyBeforeActivation) {
   GroupSpec spec = demo_group();
   spec.active_generation.reset();
-  EXPECT_THAT(wanted_state(spec).policies, SizeIs(2));
+  EXPECT_THAT(wanted_state(spec).policies, SizeIs(5));
 }
 
 TEST(State, ObjectsOfNamesEachObjectOnce) {
   const IpAddress group = ip("239.1.1.1");
   EXPECT_THAT(objects_of(demo_group()),
-              ElementsAre(ObjectId{ObjectKind::kPolicy, group, 0x47000709, 0},
+              ElementsAre(ObjectId{ObjectKind::kPolicy, group, 0x47000729, 0},
+                          ObjectId{ObjectKind::kPolicy, group, 0x47000730, 0},
+                          ObjectId{ObjectKind::kPolicy, group, 0x47000720, 0},
                           ObjectId{ObjectKind::kPolicy, group, 0x47000710, 0},
+                          ObjectId{ObjectKind::kPolicy, group, 0x47000709, 0},
                           ObjectId{ObjectKind::kPolicy, group, 0x47000719, 0},
                           ObjectId{ObjectKind::kSa, group, 0x0a000002, 0x47007002},
                           ObjectId{ObjectKind::kSa, group, 0x0a000001, 0x47007003}));
-  EXPECT_EQ(objects_of(demo_group())[0].text(), "policy 239.1.1.1 index 0x47000709");
-  EXPECT_EQ(objects_of(demo_group())[3].text(), "SA 239.1.1.1 spi 0x0a000002");
+  EXPECT_EQ(objects_of(demo_group())[0].text(), "policy 239.1.1.1 index 0x47000729");
+  EXPECT_EQ(objects_of(demo_group())[6].text(), "SA 239.1.1.1 spi 0x0a000002");
 }
 
 TEST(State, SasAreComparedInAllThatDoesNotChangeByItself) {
@@ -172,7 +222,16 @@ TEST(Check, RefusesWhatMustNotReachTheKernel) {
        "replay window of 0"},
       {[](GroupSpec& s) { s.senders[0].last_received = 1; }, "no window is to start from it"},
       {[](GroupSpec& s) { s.senders[1].last_received = 0x100000000; }, "more than 32 bits"},
-      {[](GroupSpec& s) { s.ip_protocol = 0; }, "port but no protocol"},
+      {[](GroupSpec& s) { s.ip_protocol = 0; }, "protocol 0"},
+      {[](GroupSpec& s) {
+         s.ip_protocol = 2;
+         s.port = 0;
+       },
+       "protocol 2"},
+      {[](GroupSpec& s) { s.ip_protocol = 89; }, "protocol 89 with a port"},
+      {[](GroupSpec& s) { s.attachment.mark = 0x100; }, "a mark beyond its mask"},
+      {[](GroupSpec& s) { s.attachment.if_id = 7; }, "no interface"},
+      {[](GroupSpec& s) { s.address_slot = kMaxAddressSlot + 1; }, "slot"},
       {[](GroupSpec& s) { s.replay_window = 0; }, "replay window of 0"},
       {[](GroupSpec& s) { s.own_source.reset(); }, "no source address"},
       {[](GroupSpec& s) { s.own_source = ip("fd09::1"); }, "own source fd09::1 is of the other"},

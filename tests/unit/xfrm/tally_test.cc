@@ -18,15 +18,16 @@ TEST(Tally, TellsWhatIsPutIn) {
   const KernelState wanted = wanted_state(test::demo_group());
   const Tally all = tally(plan({}, wanted));
   EXPECT_EQ(all.sas(), 2U);
-  EXPECT_EQ(all.policies(), 3U);
-  EXPECT_EQ(all.text(),
-            "put back: the guard policy, the inbound policy, 1 inbound SA, 1 outbound SA, the "
-            "protect policy");
+  EXPECT_EQ(all.policies(), 6U);
+  EXPECT_EQ(
+      all.text(),
+      "put back: 4 policies of the address, the inbound policy, 1 inbound SA, 1 outbound SA, the "
+      "protect policy");
 }
 
 TEST(Tally, TellsWhatIsTakenOut) {
   const KernelState standing = wanted_state(test::demo_group());
-  EXPECT_EQ(tally(plan(standing, {})).text(), "taken out: 2 SAs, 3 policies");
+  EXPECT_EQ(tally(plan(standing, {})).text(), "taken out: 2 SAs, 6 policies");
   KernelState wanted = standing.clone();
   wanted.sas.pop_back();
   wanted.policies.pop_back();
