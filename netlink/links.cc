@@ -4,6 +4,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
+#include <netlink/route/link/xfrmi.h>
 
 #include <algorithm>
 #include <memory>
@@ -40,6 +41,13 @@ void read_address(nl_object* object, void* argument) {
   if (parsed) reader->addresses.push_back(*parsed);
 }
 
+/// 0 if it is no XFRM interface.
+std::uint32_t xfrm_if_id_of(rtnl_link* link) {
+  std::uint32_t id = 0;
+  if (rtnl_link_is_xfrmi(link) == 0 || rtnl_link_xfrmi_get_if_id(link, &id) < 0) return 0;
+  return id;
+}
+
 }  // namespace
 
 bool Link::has(const IpAddress& address) const {
@@ -67,6 +75,7 @@ Result<Link> find_link(std::string_view name) {
   Link result{.index = static_cast<unsigned>(rtnl_link_get_ifindex(link.get())),
               .name = wanted,
               .up = (rtnl_link_get_flags(link.get()) & IFF_UP) != 0,
+              .xfrm_if_id = xfrm_if_id_of(link.get()),
               .addresses = {}};
 
   nl_cache* raw_cache = nullptr;

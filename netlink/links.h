@@ -15,6 +15,7 @@ struct Link {
   unsigned index = 0;
   std::string name;
   bool up = false;
+  std::uint32_t xfrm_if_id = 0;  // of an XFRM interface; 0: it is none
   std::vector<IpAddress> addresses;
 
   [[nodiscard]] bool has(const IpAddress& address) const;

@@ -77,19 +77,21 @@ class Planner {
   /// Everything but the protect policy. What has its selector already is changed in place, without
   /// a moment when it is not there; of the others the guards take the place meanwhile.
   void put_standing_policies() {
-    for (const PolicyState& standing : installed_.policies) {
-      const PolicyState* wanted = find_policy(wanted_, standing.id());
-      if (standing.kind != PolicyKind::kProtect && wanted != nullptr &&
-          !standing.same_selector(*wanted))
+    for (const PolicyState& standing : installed_.policies)
+      if (standing.kind != PolicyKind::kProtect && is_in_the_way(standing))
         add(DeletePolicy{standing});
-    }
     end_stage();
-    // What admits before what blocks the rest, so that nothing is blocked that is to pass.
-    for (const bool guards : {false, true}) {
-      for (const PolicyState& wanted : wanted_.policies)
-        if (wanted.kind != PolicyKind::kProtect && is_guard(wanted.kind) == guards) put(wanted);
-      end_stage();
-    }
+    // In one stage: whatever is refused of it, the guards are tried.
+    for (const PolicyState& wanted : wanted_.policies)
+      if (wanted.kind != PolicyKind::kProtect) put(wanted);
+    end_stage();
+  }
+
+  /// The kernel has room for one policy of an index, and for one of a selector.
+  [[nodiscard]] bool is_in_the_way(const PolicyState& standing) const {
+    return std::ranges::any_of(wanted_.policies, [&](const PolicyState& wanted) {
+      return (standing.id() == wanted.id()) != standing.same_selector(wanted);
+    });
   }
 
   void put(const PolicyState& wanted) {
@@ -189,13 +191,11 @@ class Planner {
   }
 
   void remove_standing_policies() {
-    for (const bool guards : {true, false}) {
-      for (const PolicyState& policy : installed_.policies)
-        if (policy.kind != PolicyKind::kProtect && is_guard(policy.kind) == guards &&
-            same_place(policy.destination) && find_policy(wanted_, policy.id()) == nullptr)
-          add(DeletePolicy{policy});
-      end_stage();
-    }
+    for (const PolicyState& policy : installed_.policies)
+      if (policy.kind != PolicyKind::kProtect && same_place(policy.destination) &&
+          find_policy(wanted_, policy.id()) == nullptr && !is_in_the_way(policy))
+        add(DeletePolicy{policy});
+    end_stage();
   }
 
   const KernelState& installed_;

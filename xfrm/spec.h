@@ -255,6 +255,8 @@ enum class PolicyKind : std::uint8_t {
   kPassage = 7,
 };
 
+/// All of them, what admits before what blocks the rest: so they come, and nothing is blocked that
+/// is to pass.
 inline constexpr std::array kPolicyKinds{
     PolicyKind::kMembershipOut, PolicyKind::kMembershipIn, PolicyKind::kPassage, PolicyKind::kIn,
     PolicyKind::kInGuard,       PolicyKind::kGuard,        PolicyKind::kProtect};

@@ -153,9 +153,7 @@ PolicyState policy_of(const GroupSpec& spec, PolicyKind kind) {
       policy.mode = spec.mode;
       break;
     case PolicyKind::kProtect:
-      policy.attachment = spec.attachment;
-      // Packets of an XFRM interface are told by its id, and show the interface below it.
-      if (spec.attachment.if_id != 0) policy.attachment.interface = 0;
+      policy.attachment = protected_under(spec.attachment);
       policy.mode = spec.mode;
       policy.source = spec.own_source;
       policy.reqid = reqid(spec.slot, *spec.active_generation, SaDirection::kOut);
@@ -271,6 +269,12 @@ Result<void> check(const GroupSpec& spec) {
   if (auto sound = check_own_source(spec); !sound) return sound;
   if (auto sound = check_selector(spec); !sound) return sound;
   return check_senders(spec);
+}
+
+Attachment protected_under(const Attachment& attachment) {
+  Attachment out = attachment;
+  if (out.if_id != 0) out.interface = 0;
+  return out;
 }
 
 KernelState wanted_state(const GroupSpec& spec) {

@@ -108,6 +108,10 @@ struct KernelState {
 /// is bound to none.
 [[nodiscard]] Result<void> check(const GroupSpec& spec);
 
+/// What the protect policy of a group with that attachment has of it: the packets of an XFRM
+/// interface are told by its id, and show the interface below it.
+[[nodiscard]] Attachment protected_under(const Attachment& attachment);
+
 /// The SAs and policies that a spec means; in the order of installation. Assumes `check` passed.
 [[nodiscard]] KernelState wanted_state(const GroupSpec& spec);
 

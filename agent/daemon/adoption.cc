@@ -62,6 +62,24 @@ const xfrm::SaState* sent_under(const std::vector<xfrm::SaState>& kept, xfrm::Ge
   return found;
 }
 
+/// SAs stay as they are, whatever the configuration says now, and the policies follow them. Of the
+/// interface it has the word, unless it speaks of one of another id: into an XFRM interface the
+/// group's packets go in clear.
+xfrm::Attachment attachment_beside(const xfrm::SaState& sa, const Placement& place,
+                                   const xfrm::KernelState& standing) {
+  xfrm::Attachment attachment = sa.attachment;
+  if (sa.attachment.if_id == place.attachment.if_id) {
+    attachment.interface = place.attachment.interface;
+  } else if (sa.attachment.if_id != 0) {
+    const auto passage =
+        std::ranges::find(standing.policies, xfrm::PolicyKind::kPassage, &xfrm::PolicyState::kind);
+    if (passage != standing.policies.end() && passage->regular) {
+      attachment.interface = passage->attachment.interface;
+    }
+  }
+  return attachment;
+}
+
 /// The group as a spec: with `sent`, if that is not shared, for the sake of the protect policy.
 xfrm::GroupSpec spec_of(const store::InstalledGroup& row, const Placement& place,
                         const xfrm::KernelState& standing, const xfrm::SaState* sent) {
@@ -76,11 +94,9 @@ xfrm::GroupSpec spec_of(const store::InstalledGroup& row, const Placement& place
   for (const xfrm::SaState& sa : standing.sas) {
     if (!sa.regular) continue;
     spec.mode = sa.mode;
-    // SAs stay as they are, whatever the configuration says now: the policies follow them.
-    const std::uint32_t interface = spec.attachment.interface;
-    spec.attachment = sa.attachment;
-    spec.attachment.interface = interface;
+    spec.attachment = attachment_beside(sa, place, standing);
   }
+  if (sent != nullptr) spec.attachment = attachment_beside(*sent, place, standing);
   // An SA may be somebody else's in our place; and when none is left the inbound policy still
   // knows.
   for (const xfrm::PolicyState& policy : standing.policies) {
@@ -162,7 +178,6 @@ Inspection inspect(const store::InstalledGroup& row, const std::vector<xfrm::Obj
   std::size_t lost = 0;
   for (const auto& id : record) {
     const bool stands = standing.contains(id);
-    out.stands |= stands;
     if (id.kind == xfrm::ObjectKind::kPolicy) {
       if (!stands && !(over && is_protect(id))) missing.emplace_back(policy_name(id));
     } else if (!over && xfrm::generation_of_reqid(id.reqid) == generation) {
@@ -196,10 +211,12 @@ xfrm::KernelState kept_state(const store::InstalledGroup& row, const Placement& 
     if (policy.kind == xfrm::PolicyKind::kProtect && policy.regular) protect = &policy;
   }
   const xfrm::SaState* sent = sent_under(kept.sas, newest, protect, keep);
-  kept.policies = xfrm::wanted_state(spec_of(row, place, standing, sent)).policies;
+  const xfrm::GroupSpec spec = spec_of(row, place, standing, sent);
+  kept.policies = xfrm::wanted_state(spec).policies;
   if (sent != nullptr && sent->shared() && protect != nullptr) {
     kept.policies.push_back(*protect);
     kept.policies.back().reqid = sent->reqid;
+    kept.policies.back().attachment = xfrm::protected_under(spec.attachment);
   }
   return kept;
 }

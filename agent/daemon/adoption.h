@@ -19,7 +19,6 @@ namespace gkmpd::daemon {
 
 /// What came of comparing a group's record with the kernel.
 struct Inspection {
-  bool stands = false;   // something of it does
   bool sending = false;  // a protect policy and the SA that it names do
   /// What is not there and should be, for people; empty if nothing. SAs end by themselves with the
   /// epoch: after that only guard and inbound policy count.

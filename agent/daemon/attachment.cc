@@ -17,15 +17,16 @@ Attached attach(const SettingsByGroup& settings, const std::string& group) {
                               .mark_mask = wanted.mark_mask}};
   if (wanted.interface.empty()) return out;
   const auto link = netlink::find_link(wanted.interface);
-  if (link) {
-    out.attachment.interface = link->index;
-    return out;
-  }
-  out.attachment.interface = kNoInterfaceIndex;
-  out.found = fail(kNoInterface,
-                   fmt::format("groups.{}.interface: {}; until then nothing of the group is sent "
-                               "or taken",
-                               group, link.error().text()));
+  // Into an XFRM interface the group's packets go in clear: any other would let them out.
+  const bool fits = link && (wanted.if_id == 0 || link->xfrm_if_id == wanted.if_id);
+  out.attachment.interface = fits ? link->index : kNoInterfaceIndex;
+  if (fits) return out;
+  const std::string why =
+      link ? fmt::format("{} is no XFRM interface with if_id {}", wanted.interface, wanted.if_id)
+           : link.error().text();
+  out.found = fail(kNoInterface, fmt::format("groups.{}.interface: {}; until there is one nothing "
+                                             "of the group is sent",
+                                             group, why));
   return out;
 }
 

@@ -20,13 +20,13 @@ struct GroupSettings {
 };
 using SettingsByGroup = std::map<std::string, GroupSettings>;
 
-/// The index of no interface: policies that have it protect and admit nothing, and leave the
-/// address to its guards. The kernel counts interfaces from 1 on.
+/// The index of no interface: a policy that has it lets nothing out, and leaves the address to its
+/// guards. The kernel counts interfaces from 1 on.
 inline constexpr std::uint32_t kNoInterfaceIndex = 0x7fffffff;
 
 struct Attached {
   xfrm::Attachment attachment;
-  /// `daemon.no-interface` while there is no interface of that name.
+  /// `daemon.no-interface` while there is no interface of that name, or not with the `if_id`.
   Result<void> found{};
 };
 /// What the settings mean at this moment. A group without any is attached to everything.

@@ -61,6 +61,28 @@ void check_network(const Config& config, std::vector<Finding>& out) {
                  fmt::format("{} is up and has {}", config.interface, addresses_text(config))});
 }
 
+std::string settings_text(const GroupSettings& settings) {
+  std::vector<std::string> words;
+  if (!settings.interface.empty()) words.push_back("interface " + settings.interface);
+  if (settings.if_id != 0) words.push_back(fmt::format("if_id {}", settings.if_id));
+  if (settings.mark_mask != 0) {
+    words.push_back(fmt::format("mark 0x{:x}/0x{:x}", settings.mark, settings.mark_mask));
+  }
+  return words.empty() ? "nothing" : fmt::format("{}", fmt::join(words, ", "));
+}
+
+/// An interface may come later: the agent waits for it.
+void check_groups(const Config& config, std::vector<Finding>& out) {
+  for (const auto& [name, settings] : config.groups) {
+    const Attached attached = attach(config.groups, name);
+    // One that is missing may come; one that is of another kind is a mistake.
+    const bool good = attached.found || !netlink::find_link(settings.interface);
+    out.push_back({good, "group " + name,
+                   attached.found ? "is bound to " + settings_text(settings)
+                                  : attached.found.error().text()});
+  }
+}
+
 /// The agent makes files there, but not directories: a directory that is missing may be a disk that
 /// is not mounted.
 void check_directory(std::string_view subject, const std::filesystem::path& file,
@@ -87,8 +109,9 @@ std::string names_text(const std::vector<std::string>& names) {
   return names.empty() ? "any" : fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::string ports_text(const std::vector<std::uint16_t>& ports) {
-  return ports.empty() ? "any" : fmt::format("{}", fmt::join(ports, ", "));
+template <typename Number>
+std::string numbers_text(const std::vector<Number>& numbers) {
+  return numbers.empty() ? "any" : fmt::format("{}", fmt::join(numbers, ", "));
 }
 
 std::string suites_text(const std::vector<xfrm::EspSuite>& suites) {
@@ -103,6 +126,7 @@ std::vector<Finding> check_config(const Config& config, WallTime now) {
   std::vector<Finding> out;
   check_identity(config, now, out);
   check_network(config, out);
+  check_groups(config, out);
   check_directory("store", config.store, out);
   check_directory("control socket", config.socket, out);
   return out;
@@ -121,15 +145,16 @@ std::string explain(const Config& config) {
       "The agent would speak GKMP at {} (UDP) on {}, for unicast and for the control addresses of\n"
       "its groups, and send groups' data from {}.\n"
       "It would accept tokens for groups: {}; of controllers: {}; with data addresses in: {};\n"
-      "control addresses in: {}; data ports: {}; suites: {}; rekey intervals up to {} s.\n"
+      "control addresses in: {}; data protocols: {}; ports: {}; suites: {}; rekey intervals up to "
+      "{} s.\n"
       "It would keep its state in {} and take commands at {}.\n"
       "It knows the addresses of {} hosts by name.\n",
       config.control_text(), config.interface, addresses_text(config),
       names_text(config.limits.groups), names_text(config.limits.controllers),
       prefixes_text(config.limits.data_addresses), prefixes_text(config.limits.control_addresses),
-      ports_text(config.limits.data_ports), suites_text(config.limits.suites),
-      config.limits.max_rekey_interval_s, config.store.string(), config.socket.string(),
-      config.hosts.size());
+      numbers_text(config.limits.data_protocols), numbers_text(config.limits.data_ports),
+      suites_text(config.limits.suites), config.limits.max_rekey_interval_s, config.store.string(),
+      config.socket.string(), config.hosts.size());
 }
 
 std::string findings_text(const std::vector<Finding>& findings) {

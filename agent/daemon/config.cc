@@ -151,6 +151,9 @@ class Reader {
     for (const auto port : section.numbers("data_ports", 0, 65535)) {
       config_.limits.data_ports.push_back(static_cast<std::uint16_t>(port));
     }
+    for (const auto protocol : section.numbers("data_protocols", 1, 255)) {
+      config_.limits.data_protocols.push_back(static_cast<std::uint8_t>(protocol));
+    }
     for (const auto& text : section.texts("suites")) {
       if (const auto suite = identity::esp_suite_from_text(text)) {
         config_.limits.suites.push_back(*suite);

@@ -44,6 +44,10 @@ Ids ids_of(const xfrm::KernelState& state) {
   return out;
 }
 
+bool any_stands(const xfrm::KernelState& state, const Ids& ids) {
+  return beside(ids, ids_of(state)).size() < ids.size();
+}
+
 /// As the kernel would show it.
 xfrm::ObjectId id_of(const xfrm::GroupSpec& spec, const xfrm::SenderSa& sa) {
   const auto direction = sa.outbound ? xfrm::SaDirection::kOut : xfrm::SaDirection::kIn;
@@ -175,8 +179,11 @@ Result<void> Installer::adopt(const std::vector<store::InstalledGroup>& groups, 
     auto objects = record_of(is_it);
     if (!objects) return pass_on(objects);
     Inspection found = inspect(row, *objects, *kernel, now);
-    // The number of a network namespace that is gone may have come to this one.
-    if (!found.stands) {
+    auto others = record_of([&](const GroupId& id) { return id != row.group; });
+    if (!others) return pass_on(others);
+    // The number of a network namespace that is gone may have come to this one. What another group
+    // has there as well says nothing.
+    if (!any_stands(*kernel, beside(*objects, *others))) {
       takeover.vanished.push_back(row.name);
       if (auto forgotten = forget(is_it, *objects); !forgotten) return forgotten;
       continue;
@@ -227,8 +234,8 @@ Result<std::size_t> Installer::remove(const GroupFilter& which) {
   if (!before) return pass_on(before);
   auto applied = kernel_.remove(alone);
   if (!applied) return pass_on(applied);
-  // What is shared is the others' from now on.
-  Ids gone = beside(*record, alone);
+  // What is shared is the others' from now on, but stays ours as well while something is left.
+  Ids gone = applied->complete() ? beside(*record, alone) : Ids{};
   std::ranges::move(applied->removed, std::back_inserter(gone));
   auto forgotten = forget(which, gone);
   if (!forgotten) return pass_on(forgotten);

@@ -77,6 +77,10 @@ Result<void> check_limits(const GroupPolicy& policy, const LocalLimits& limits) 
   if (!limits.data_ports.empty() && std::ranges::count(limits.data_ports, policy.port) == 0) {
     return beyond("data port " + std::to_string(policy.port), "data_ports");
   }
+  if (!limits.data_protocols.empty() &&
+      std::ranges::count(limits.data_protocols, policy.protocol) == 0) {
+    return beyond("data protocol " + std::to_string(policy.protocol), "data_protocols");
+  }
   if (!limits.suites.empty() && std::ranges::count(limits.suites, policy.suite) == 0) {
     return beyond("suite " + std::string(to_text(policy.suite)), "suites");
   }

@@ -93,6 +93,7 @@ struct LocalLimits {
   std::vector<Prefix> data_addresses;    // multicast prefixes
   std::vector<Prefix> control_addresses;
   std::vector<std::uint16_t> data_ports;  // 0 is "every port"
+  std::vector<std::uint8_t> data_protocols;
   std::vector<xfrm::EspSuite> suites;
   std::uint32_t max_rekey_interval_s = 30 * 24 * 3600;
 };

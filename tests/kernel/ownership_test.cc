@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 #include "tests/kernel/groups.h"
 #include "tests/kernel/independent_reader.h"
 
@@ -114,6 +116,17 @@ TEST_F(Ownership, ForeignPolicyInOurPlaceIsReportedAndKept) {
   EXPECT_THAT(read_policies(segment_, "a"), Contains(*before.begin()));
 }
 
+// As an operator might have let IGMP through by hand.
+TEST_F(Ownership, AForeignPolicyAmongThoseThatAdmitDoesNotKeepTheGuardsOut) {
+  segment_.ip("a", "xfrm policy add src 0.0.0.0/0 dst 239.1.1.1/32 proto 2 dir in");
+  const auto applied = agent_.try_apply(sending("10.9.0.1", kSpi));
+  ASSERT_TRUE(applied) << applied.error().text();
+  ASSERT_THAT(applied->refusals, SizeIs(1));
+  EXPECT_EQ(applied->refusals[0].error.kind, xfrm::kForeignPolicy);
+  EXPECT_THAT(read_policies(segment_, "a"), SizeIs(kPoliciesListening));
+  EXPECT_EQ(Sender(segment_, "a", "10.9.0.1").send(kGroup, kPort, "in clear?"), EPERM);
+}
+
 TEST_F(Ownership, ForeignPolicyWithOurIndexIsReportedAndNothingOfOursStaysThere) {
   segment_.ip("a",
               "xfrm policy add src 10.1.0.0/16 dst 239.9.9.9/32 dir out index 1191184137 "
@@ -136,7 +149,7 @@ TEST_F(Ownership, WithoutTheRecordOurOwnAreForeign) {
   Agent other(segment_, "a");
   const auto applied = apply(other.kernel(), sending("10.9.0.1", kSpi), {});
   ASSERT_TRUE(applied) << applied.error().text();
-  ASSERT_THAT(applied->refusals, SizeIs(3));
+  ASSERT_THAT(applied->refusals, SizeIs(kPoliciesListening));
   for (const xfrm::Refusal& refusal : applied->refusals)
     EXPECT_EQ(refusal.error.kind, xfrm::kForeignPolicy);
 }

@@ -119,9 +119,9 @@ void bind_to(const Fd& fd, const Endpoint& local) {
   must(bind(fd.get(), local.get(), local.size) == 0, "bind");
 }
 
-unsigned eth0_of(const Segment& segment, const std::string& host) {
+unsigned index_of(const Segment& segment, const std::string& host, const std::string& interface) {
   const Inside inside(segment.host(host));
-  return if_nametoindex("eth0");
+  return if_nametoindex(interface.c_str());
 }
 
 }  // namespace
@@ -187,14 +187,17 @@ unsigned long Segment::xfrm_counter(const std::string& host, const std::string& 
   return 0;
 }
 
-Sender::Sender(const Segment& segment, const std::string& host, const std::string& source)
+Sender::Sender(const Segment& segment, const std::string& host, const std::string& source,
+               const std::string& interface)
     : socket_(udp_socket(segment, host, family_of(source))) {
   bind_to(socket_, endpoint(source, 0));
   if (family_of(source) == AF_INET) {
-    set_option(socket_, IPPROTO_IP, IP_MULTICAST_IF, address<in_addr>(source));
+    ip_mreqn by{};
+    by.imr_ifindex = static_cast<int>(index_of(segment, host, interface));
+    set_option(socket_, IPPROTO_IP, IP_MULTICAST_IF, by);
     set_option(socket_, IPPROTO_IP, IP_MULTICAST_LOOP, int{1});
   } else {
-    set_option(socket_, IPPROTO_IPV6, IPV6_MULTICAST_IF, eth0_of(segment, host));
+    set_option(socket_, IPPROTO_IPV6, IPV6_MULTICAST_IF, index_of(segment, host, interface));
     set_option(socket_, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, int{1});
   }
 }
@@ -208,14 +211,15 @@ int Sender::send(const std::string& group, unsigned short port, const std::strin
 void Sender::mark(std::uint32_t value) const { set_option(socket_, SOL_SOCKET, SO_MARK, value); }
 
 Listener::Listener(const Segment& segment, const std::string& host, const std::string& group,
-                   unsigned short port, const std::optional<std::string>& source)
+                   unsigned short port, const std::optional<std::string>& source,
+                   const std::string& interface)
     : socket_(udp_socket(segment, host, family_of(group))) {
   set_option(socket_, SOL_SOCKET, SO_REUSEADDR, int{1});
   bind_to(socket_, endpoint(group, port));
   const Endpoint joined = endpoint(group, 0);
   const int level = joined.family() == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
   group_source_req membership{};
-  membership.gsr_interface = eth0_of(segment, host);
+  membership.gsr_interface = index_of(segment, host, interface);
   std::memcpy(&membership.gsr_group, &joined.storage, joined.size);
   if (source) {
     const Endpoint from = endpoint(*source, 0);

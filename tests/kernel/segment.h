@@ -50,7 +50,8 @@ class Segment {
 /// A UDP socket of a host that sends multicast from one of its addresses, of either family.
 class Sender {
  public:
-  Sender(const Segment& segment, const std::string& host, const std::string& source);
+  Sender(const Segment& segment, const std::string& host, const std::string& source,
+         const std::string& interface = "eth0");
   /// 0, or the errno of the send.
   [[nodiscard]] int send(const std::string& group, unsigned short port,
                          const std::string& payload) const;
@@ -61,12 +62,13 @@ class Sender {
   Fd socket_;
 };
 
-/// A UDP socket of a host that has joined a group on eth0, of either family: from any source, or
-/// from one only (RFC 4607).
+/// A UDP socket of a host that has joined a group on an interface, of either family: from any
+/// source, or from one only (RFC 4607).
 class Listener {
  public:
   Listener(const Segment& segment, const std::string& host, const std::string& group,
-           unsigned short port, const std::optional<std::string>& source = std::nullopt);
+           unsigned short port, const std::optional<std::string>& source = std::nullopt,
+           const std::string& interface = "eth0");
   /// The next datagram; nothing if none comes for a long time.
   [[nodiscard]] std::optional<std::string> next() const;
 

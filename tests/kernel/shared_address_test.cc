@@ -95,6 +95,26 @@ TEST_F(SharedAddress, AGroupThatMovesAwayLeavesTheAddressToTheOther) {
     EXPECT_TRUE(read_policies(segment_, "a").contains(policy)) << policy;
 }
 
+// As if the agent had been killed after it took a group out and before it said so in its record.
+TEST_F(SharedAddress, WhatIsLeftOfTheAddressIsNotTheOtherGroupsToRiseFrom) {
+  start_agent();
+  ASSERT_TRUE(install(1));
+  const auto alone = kernel();
+  ASSERT_TRUE(installer_->install(second(identity::StopPolicy::kKeep)));
+  const std::string flow = " dst 239.1.1.1/32 proto 17 dport 5001 dir ";
+  segment_.ip("a", "xfrm policy delete src 0.0.0.0/0" + flow + "in");
+  segment_.ip("a", "xfrm policy delete src 10.9.0.1/32" + flow + "out");
+  for (const char* spi : {"0x0b000001", "0x0b000002"})
+    segment_.ip("a", std::string("xfrm state delete dst 239.1.1.1 proto esp spi ") + spi);
+  ASSERT_EQ(kernel(), alone);
+  const auto taken = start_agent();
+  ASSERT_THAT(taken.adopted, SizeIs(1));
+  EXPECT_EQ(taken.adopted[0].name, "demo");
+  EXPECT_THAT(taken.vanished, ::testing::ElementsAre("second"));
+  EXPECT_EQ(installer_->standing()->recorded, 2 + kPoliciesSending);
+  EXPECT_EQ(kernel(), alone);
+}
+
 TEST_F(SharedAddress, BothAreAdoptedAndKept) {
   start_agent();
   ASSERT_TRUE(install(1));

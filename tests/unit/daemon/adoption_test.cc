@@ -93,15 +93,9 @@ class Inspected : public testing::Test {
 
 TEST_F(Inspected, AllThere) {
   const auto found = look();
-  EXPECT_TRUE(found.stands);
   EXPECT_TRUE(found.sending);
   EXPECT_EQ(found.missing, "");
   EXPECT_TRUE(found.ended.empty());
-}
-
-TEST_F(Inspected, NothingThere) {
-  kernel_ = {};
-  EXPECT_FALSE(look().stands);
 }
 
 TEST_F(Inspected, WhatIsLostIsNamed) {
@@ -129,7 +123,6 @@ TEST_F(Inspected, AfterTheEndOnlyGuardAndInboundPolicyCount) {
   kernel_.sas.clear();
   lose_policy(xfrm::PolicyKind::kProtect);
   const auto found = look(kNow + seconds(60));
-  EXPECT_TRUE(found.stands);
   EXPECT_EQ(found.missing, "");
   EXPECT_EQ(found.ended.size(), 2U);
   lose_policy(xfrm::PolicyKind::kIn);
@@ -164,12 +157,57 @@ class KeptState : public Inspected {
                               &xfrm::PolicyState::kind);
   }
   [[nodiscard]] xfrm::KernelState kept(Keep keep) const {
-    return kept_state(to_row(wanted_, kPlace), kPlacement, kernel_, keep);
+    return kept_state(to_row(wanted_, kPlace), place_, kernel_, keep);
+  }
+  /// As if it had been installed with that attachment.
+  void install_attached(const xfrm::Attachment& attachment) {
+    wanted_.spec.attachment = attachment;
+    kernel_ = xfrm::wanted_state(wanted_.spec);
+    place_.attachment = attachment;
+  }
+  [[nodiscard]] static std::optional<xfrm::Attachment> attachment_of(const xfrm::KernelState& state,
+                                                                     xfrm::PolicyKind kind) {
+    const auto found = std::ranges::find(state.policies, kind, &xfrm::PolicyState::kind);
+    if (found == state.policies.end()) return std::nullopt;
+    return found->attachment;
   }
   [[nodiscard]] std::vector<xfrm::Stage> operations(Keep keep) const {
     return xfrm::plan(kernel_, kept(keep));
   }
+
+  Placement place_ = kPlacement;
 };
+
+using xfrm::PolicyKind;
+
+TEST_F(KeptState, PoliciesFollowTheInterface) {
+  install_attached({.interface = 5});
+  place_.attachment.interface = 6;
+  EXPECT_EQ(attachment_of(kept(Keep::kNewest), PolicyKind::kProtect)->interface, 6U);
+  install_attached({.interface = 5, .if_id = 7});
+  place_.attachment.interface = 6;
+  EXPECT_EQ(attachment_of(kept(Keep::kNewest), PolicyKind::kPassage)->interface, 6U);
+  EXPECT_EQ(attachment_of(kept(Keep::kNewest), PolicyKind::kProtect),
+            (xfrm::Attachment{.if_id = 7}));
+}
+
+// A way in clear to any other interface would be a way out.
+TEST_F(KeptState, WhatGoesIntoAnXfrmInterfaceIsNotLetOutByWhatIsConfiguredNow) {
+  install_attached({.interface = 5, .if_id = 7});
+  for (const xfrm::Attachment& now : {xfrm::Attachment{.interface = 6}, xfrm::Attachment{},
+                                      xfrm::Attachment{.interface = 8, .if_id = 9}}) {
+    place_.attachment = now;
+    EXPECT_TRUE(operations(Keep::kNewest).empty());
+    EXPECT_EQ(attachment_of(kept(Keep::kNewest), PolicyKind::kPassage)->interface, 5U);
+  }
+  lose_policy(PolicyKind::kPassage);
+  EXPECT_EQ(attachment_of(kept(Keep::kNewest), PolicyKind::kPassage), std::nullopt);
+}
+
+TEST_F(KeptState, WhatIsConfiguredNowWaitsForTheNextSas) {
+  place_.attachment = {.interface = 6, .if_id = 7, .mark = 1, .mark_mask = 1};
+  EXPECT_TRUE(operations(Keep::kNewest).empty());
+}
 
 TEST_F(KeptState, AWholeGroupIsLeftAlone) {
   EXPECT_TRUE(operations(Keep::kBoth).empty());
@@ -244,6 +282,8 @@ TEST_F(KeptState, OfASharedSaTheProtectPolicyIsKeptAndSwitched) {
   wanted_.spec.senders[0].outbound = true;
   kernel_ = xfrm::wanted_state(wanted_.spec);
   EXPECT_TRUE(operations(Keep::kNewest).empty());
+  place_.attachment.interface = 6;
+  EXPECT_EQ(attachment_of(kept(Keep::kNewest), PolicyKind::kProtect)->interface, 6U);
   add_earlier();
   const auto left = kept(Keep::kNewest);
   ASSERT_EQ(left.policies.size(), 6U);

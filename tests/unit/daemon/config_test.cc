@@ -65,6 +65,7 @@ controllers = ["a"]
 data_addresses = ["239.0.0.0/8"]
 control_addresses = ["239.1.0.0/16", "239.2.0.0/16"]
 data_ports = [0, 5000]
+data_protocols = [17, 132]
 suites = ["aes-gcm-128", "aes-gcm-256"]
 max_rekey_interval_s = 3600
 [hosts]
@@ -96,6 +97,7 @@ mark = 1
   EXPECT_THAT(config->hosts.at("c.example"),
               testing::ElementsAre(*IpAddress::parse("10.9.0.3"), *IpAddress::parse("fd09::3")));
   EXPECT_THAT(config->limits.data_ports, testing::ElementsAre(0, 5000));
+  EXPECT_THAT(config->limits.data_protocols, testing::ElementsAre(17, 132));
   ASSERT_EQ(config->groups.size(), 3U);
   EXPECT_EQ(config->groups.at("demo"),
             (GroupSettings{.interface = "ipsec7", .if_id = 7, .mark = 0x2a, .mark_mask = 0xff}));
@@ -146,6 +148,7 @@ TEST(Config, WrongTypesAndValuesAreRefused) {
   bad("[limits]\nsuites = [\"rot13\"]\n", "rot13");
   bad("[limits]\ndata_ports = [65536]\n", "limits.data_ports");
   bad("[limits]\ndata_ports = 5000\n", "limits.data_ports");
+  bad("[limits]\ndata_protocols = [256]\n", "limits.data_protocols");
   bad("[limits]\nmax_rekey_interval_s = 59\n", "60 to 2592000");
   bad("[hosts]\nb = \"b.example\"\n", "hosts.b");
   bad("[hosts]\nb = \"239.1.1.1\"\n", "hosts.b");

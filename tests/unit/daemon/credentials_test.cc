@@ -170,6 +170,21 @@ TEST_F(CredentialsTest, AKernelThatOffersNothingIsWrongAndOneThatOffersSomething
   EXPECT_FALSE(kernel_finding(fail(ErrorKind{"netlink.open-failed"})).good);
 }
 
+TEST_F(CredentialsTest, CheckSaysWhatGroupsAreBoundTo) {
+  config_.groups["demo"] = {.interface = "lo", .mark = 0x2a, .mark_mask = 0xff};
+  config_.groups["clear"] = {.interface = "lo", .if_id = 7};
+  config_.groups["late"] = {.interface = "late0"};
+  config_.groups["none"] = {};
+  const auto text = findings_text(check_config(config_, kNow));
+  EXPECT_THAT(text, HasSubstr("ok  group demo: is bound to interface lo, mark 0x2a/0xff"));
+  EXPECT_THAT(text,
+              HasSubstr("BAD group clear: daemon.no-interface: groups.clear.interface: lo is no "
+                        "XFRM interface with if_id 7"));
+  EXPECT_THAT(text, HasSubstr("ok  group late: daemon.no-interface: groups.late.interface: "));
+  EXPECT_THAT(text, HasSubstr("no interface late0"));
+  EXPECT_THAT(text, HasSubstr("ok  group none: is bound to nothing"));
+}
+
 TEST_F(CredentialsTest, CheckSaysWhatTheAgentWouldDo) {
   config_.limits.groups = {"demo"};
   const auto text = explain(config_);

@@ -59,6 +59,9 @@ TEST(Limits, EachIsChecked) {
   limits.data_ports = {0, 5001};
   expect_beyond(limits, "data_ports");
   limits = {};
+  limits.data_protocols = {6, 136};
+  expect_beyond(limits, "data protocol 17");
+  limits = {};
   limits.suites = {xfrm::EspSuite::kAesGcm256};
   expect_beyond(limits, "suite aes-gcm-128");
   limits = {};

@@ -82,8 +82,8 @@ std::vector<PolicyState>::iterator policy_in(KernelState& state, PolicyKind kind
 }
 
 TEST(Plan, FromNothing) {
-  EXPECT_THAT(plan_between({}, demo_group()), ElementsAre("+told, +asked, +in", "+in-guard, +guard",
-                                                          "+sa 2", "+sa 1", "+protect 1"));
+  EXPECT_THAT(plan_between({}, demo_group()),
+              ElementsAre("+told, +asked, +in, +in-guard, +guard", "+sa 2", "+sa 1", "+protect 1"));
 }
 
 TEST(Plan, FromEqualIsEmpty) {
@@ -92,14 +92,14 @@ TEST(Plan, FromEqualIsEmpty) {
 
 TEST(Plan, ToNothing) {
   EXPECT_THAT(tell(plan(wanted_state(demo_group()), {})),
-              ElementsAre("-protect", "-sa 2, -sa 1", "-in-guard, -guard", "-told, -asked, -in"));
+              ElementsAre("-protect", "-sa 2, -sa 1", "-told, -asked, -in, -in-guard, -guard"));
 }
 
 TEST(Plan, ActivationAfterTheDelay) {
   GroupSpec waiting = demo_group();
   waiting.active_generation.reset();
   EXPECT_THAT(plan_between({}, waiting),
-              ElementsAre("+told, +asked, +in", "+in-guard, +guard", "+sa 2", "+sa 1"));
+              ElementsAre("+told, +asked, +in, +in-guard, +guard", "+sa 2", "+sa 1"));
   EXPECT_THAT(plan_between(wanted_state(waiting), demo_group()), ElementsAre("+protect 1"));
 }
 
@@ -204,6 +204,14 @@ TEST(Plan, AnotherPortMeansOtherPoliciesAndSas) {
       ElementsAre("-in", "+in", "-protect", "-sa 2", "+sa 2", "-sa 1", "+sa 1", "+protect 1"));
 }
 
+TEST(Plan, APolicyOfOursWithTheSelectorUnderAnotherIndexMakesRoom) {
+  KernelState installed = wanted_state(demo_group());
+  for (PolicyState& policy : installed.policies)
+    if (is_guard(policy.kind)) policy.index = policy_index(9, policy.kind);
+  EXPECT_THAT(plan_between(installed, demo_group()),
+              ElementsAre("-in-guard, -guard", "+in-guard, +guard"));
+}
+
 TEST(Plan, AnotherInterfaceMovesTheProtectPolicyAndNoSa) {
   GroupSpec moved = test::on_interface(demo_group());
   moved.attachment.interface = 6;
@@ -219,7 +227,7 @@ TEST(Plan, TheInboundPolicyOfAFormerVersionBecomesTheGuardOnceTheNewOneStands) {
            policy.kind != PolicyKind::kProtect;
   });
   policy_in(former, PolicyKind::kInGuard)->regular = false;
-  EXPECT_THAT(plan_between(former, demo_group()), ElementsAre("+told, +asked, +in", "=in-guard"));
+  EXPECT_THAT(plan_between(former, demo_group()), ElementsAre("+told, +asked, +in, =in-guard"));
 }
 
 TEST(Plan, ANoLongerSendingHostKeepsTheGuard) {
@@ -233,17 +241,16 @@ TEST(Plan, ANoLongerSendingHostKeepsTheGuard) {
 TEST(Plan, AGroupThatMovesIsTakenDownFirst) {
   GroupSpec moved = demo_group();
   moved.destination = test::ip("239.1.1.99");
-  EXPECT_THAT(
-      plan_between(wanted_state(demo_group()), moved),
-      ElementsAre("-protect", "-sa 2, -sa 1", "-told, -asked, -in, -in-guard, -guard",
-                  "+told, +asked, +in", "+in-guard, +guard", "+sa 2", "+sa 1", "+protect 1"));
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), moved),
+              ElementsAre("-protect", "-sa 2, -sa 1", "-told, -asked, -in, -in-guard, -guard",
+                          "+told, +asked, +in, +in-guard, +guard", "+sa 2", "+sa 1", "+protect 1"));
 }
 
 TEST(Plan, ASharedGroupFromNothing) {
   EXPECT_THAT(plan_between({}, test::shared_group()),
-              ElementsAre("+told, +asked, +in", "+in-guard, +guard", "+sa 3", "+protect 1"));
+              ElementsAre("+told, +asked, +in, +in-guard, +guard", "+sa 3", "+protect 1"));
   EXPECT_THAT(plan_between({}, test::shared_listener()),
-              ElementsAre("+told, +asked, +in", "+in-guard, +guard", "+sa 3"));
+              ElementsAre("+told, +asked, +in, +in-guard, +guard", "+sa 3"));
 }
 
 TEST(Plan, RolloverOfASharedSa) {
@@ -265,10 +272,9 @@ TEST(Plan, AListenerOfASharedSaThatBecomesASenderAndBack) {
 }
 
 TEST(Plan, AGroupThatMovesToTheOtherFamily) {
-  EXPECT_THAT(
-      plan_between(wanted_state(demo_group()), test::ipv6_group()),
-      ElementsAre("-protect", "-sa 2, -sa 1", "-told, -asked, -in, -in-guard, -guard",
-                  "+told, +asked, +in", "+in-guard, +guard", "+sa 2", "+sa 1", "+protect 1"));
+  EXPECT_THAT(plan_between(wanted_state(demo_group()), test::ipv6_group()),
+              ElementsAre("-protect", "-sa 2, -sa 1", "-told, -asked, -in, -in-guard, -guard",
+                          "+told, +asked, +in, +in-guard, +guard", "+sa 2", "+sa 1", "+protect 1"));
 }
 
 TEST(Plan, AnotherSuiteIsAnotherSaAtTheSamePlace) {

@@ -1,0 +1,89 @@
+// A group through an XFRM interface, which User-Mode Linux has not: run on the other kernel, by
+// on_smp.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <cerrno>
+
+#include "tests/kernel/groups.h"
+
+namespace gkmpd::test {
+namespace {
+
+using ::testing::Each;
+using ::testing::SizeIs;
+
+constexpr std::uint32_t kSpi = 0x0a000001;
+
+/// a sends by its interface ipsec7, c listens on its own; d is an outsider on the same segment.
+class XfrmInterface : public ::testing::TestWithParam<std::tuple<Family, IpsecMode>> {
+ protected:
+  XfrmInterface() {
+    for (const char* host : {"a", "c"}) {
+      segment_.ip(host, "link add ipsec7 type xfrm dev eth0 if_id 7");
+      segment_.ip(host, "link set ipsec7 up multicast on");
+    }
+    const std::string whole = std::string("/") + family_.prefix;
+    segment_.ip("a", "addr add " + address_ + whole + " dev ipsec7" + family_.add_options);
+    // What sends to the segment is not on c's ipsec7 by any route.
+    segment_.set("c", "net/ipv4/conf/all/rp_filter", "0");
+    segment_.set("c", "net/ipv4/conf/ipsec7/rp_filter", "0");
+  }
+
+  [[nodiscard]] xfrm::GroupSpec attached(const char* host, xfrm::GroupSpec spec) const {
+    const Inside inside(segment_.host(host));
+    spec.mode = std::get<IpsecMode>(GetParam());
+    spec.attachment = {.interface = if_nametoindex("ipsec7"), .if_id = 7};
+    return spec;
+  }
+
+  const Family family_ = std::get<Family>(GetParam());
+  const std::string group_ = family_.group;
+  const std::string address_ = family_.host(1);
+  Segment segment_{{"a", "c", "d"}};
+  Agent a_{segment_, "a"};
+  Agent c_{segment_, "c"};
+  Sniffer wire_{segment_, "d"};
+};
+
+INSTANTIATE_TEST_SUITE_P(FamiliesAndModes, XfrmInterface,
+                         ::testing::Combine(::testing::Values(kIpv4, kIpv6),
+                                            ::testing::Values(IpsecMode::kTransport,
+                                                              IpsecMode::kTunnel)),
+                         FamilyAndMode());
+
+TEST_P(XfrmInterface, CarriesTheGroupAndNothingElseDoes) {
+  const Listener at_eth0(segment_, "c", group_, kPort);  // so that eth0 takes the group's ESP
+  const Listener at_ipsec(segment_, "c", group_, kPort, std::nullopt, "ipsec7");
+  const Sender by_ipsec(segment_, "a", address_, "ipsec7");
+  const Sender by_eth0(segment_, "a", address_);
+  const Sender outsider(segment_, "d", family_.host(3));
+  a_.apply(attached("a", sending(address_, kSpi)));
+  c_.apply(attached("c", listening(address_, kSpi)));
+
+  EXPECT_EQ(outsider.send(group_, kPort, "in clear"), 0);
+  EXPECT_EQ(by_eth0.send(group_, kPort, "by another interface"), EPERM);
+  for (const std::string payload : {"one", "two", "three"}) {
+    EXPECT_EQ(by_ipsec.send(group_, kPort, payload), 0) << payload;
+    EXPECT_EQ(at_ipsec.next(), payload);
+  }
+  EXPECT_THAT(wire_.protocols(address_, group_), SizeIs(3));
+  EXPECT_THAT(wire_.protocols(address_, group_), Each(IPPROTO_ESP));
+  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInPolBlock"), 1U) << "the outsider's";
+
+  // The next generation through the same interface.
+  xfrm::GroupSpec next = attached("a", sending(address_, kSpi));
+  next.senders.push_back(sender_sa(address_, kSpi + 0x10000, 2, true));
+  xfrm::GroupSpec heard = attached("c", listening(address_, kSpi));
+  heard.senders.push_back(sender_sa(address_, kSpi + 0x10000, 2, false));
+  c_.apply(heard);
+  next.active_generation = 2;
+  a_.apply(next);
+  EXPECT_EQ(by_ipsec.send(group_, kPort, "under the next"), 0);
+  EXPECT_EQ(at_ipsec.next(), "under the next");
+}
+
+}  // namespace
+}  // namespace gkmpd::test
