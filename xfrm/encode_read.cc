@@ -14,6 +14,9 @@ namespace {
 using netlink::after_header;
 using netlink::read_object;
 
+/// XFRMA_SA_DIR of Linux 6.10, which Debian 12's headers lack.
+constexpr std::uint16_t kXfrmaSaDir = 33;
+
 bool exact(const xfrm_selector& selector, const IpAddress& destination) {
   return selector.family == kernel_family(destination) &&
          from_kernel(selector.daddr, selector.family) == destination &&
@@ -75,6 +78,7 @@ void SaAttributes::take(std::uint16_t type, ByteView payload) {
     case XFRMA_OFFLOAD_DEV:
     case XFRMA_SET_MARK:
     case XFRMA_SA_EXTRA_FLAGS:
+    case kXfrmaSaDir:
       unexpected = true;
       break;
     default:  // statistics and what newer kernels tell about every SA

@@ -87,9 +87,9 @@ TEST_P(OneAddress, AGroupsKeyOpensNothingForAnothersPort) {
   EXPECT_EQ(from_d_.send(group_, kPort + 7, "in clear"), 0);
   EXPECT_EQ(from_a_.send(group_, kPort, "where it belongs"), 0);
   EXPECT_EQ(at_first.next(), "where it belongs");
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInStateMismatch"), 2U);
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInTmplMismatch"), 1U);
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInPolBlock"), 1U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInStateMismatch", 2), 2U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInTmplMismatch", 1), 1U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInPolBlock", 1), 1U);
 }
 
 /// Queries for one group go to the group, as do the answers of hosts that speak IGMPv2 or MLDv1.

@@ -58,7 +58,7 @@ TEST_P(Attached, ToAnInterfaceWhatGoesByAnotherIsBlocked) {
   a_.apply(at_sender({.interface = interface("a", "eth0")}));
   EXPECT_EQ(from_a_.send(group_, kPort, "by eth0"), 0);
   EXPECT_EQ(at_c_.next(), "by eth0") << "what comes in has the keys";
-  EXPECT_THAT(wire_.protocols(address_, group_), SizeIs(1));
+  EXPECT_THAT(wire_.protocols(address_, group_, 1), SizeIs(1));
 }
 
 // Why the in policy is bound to none.
@@ -75,7 +75,7 @@ TEST_P(Attached, AnInPolicyOverIPv4SeesTheLoopbackInterface) {
   segment_.ip("c", "xfrm policy delete" + block);
   EXPECT_EQ(from_a_.send(group_, kPort, "after"), 0);
   EXPECT_EQ(at_c_.next(), "after");
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInPolBlock"), 1U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInPolBlock", 1), 1U);
 }
 
 TEST_P(Attached, ToAMarkOnlyPacketsWithItAreTheGroups) {
@@ -87,12 +87,12 @@ TEST_P(Attached, ToAMarkOnlyPacketsWithItAreTheGroups) {
   EXPECT_EQ(at_c_.next(), "with it");
   from_a_.mark(0x2b);
   EXPECT_EQ(from_a_.send(group_, kPort, "with another"), EPERM);
-  EXPECT_THAT(wire_.protocols(address_, group_), SizeIs(1));
+  EXPECT_THAT(wire_.protocols(address_, group_, 1), SizeIs(1));
 
   c_.apply(at_listener({.mark = 0x2a, .mark_mask = 0xff}));
   from_a_.mark(0x2a);
   EXPECT_EQ(from_a_.send(group_, kPort, "the mark does not travel"), 0);
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInNoStates"), 1U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInNoStates", 1), 1U);
 }
 
 TEST_P(Attached, AllThatWasAskedForStandsInTheKernelAndGoesAgain) {

@@ -5,6 +5,9 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <chrono>
+#include <map>
+#include <thread>
 
 #include "tests/kernel/groups.h"
 #include "tests/kernel/independent_reader.h"
@@ -17,6 +20,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 class Facts : public ::testing::Test {
@@ -68,6 +72,20 @@ class Facts : public ::testing::Test {
     }
   }
 
+  /// What has passed under each of these SAs that stands.
+  [[nodiscard]] std::map<std::uint32_t, std::uint64_t> packets_by_spi(
+      const std::vector<xfrm::ObjectId>& ids) const {
+    const Inside inside(segment_.host("a"));
+    auto kernel = xfrm::Kernel::open();
+    const auto usage = kernel->usage(ids);
+    std::map<std::uint32_t, std::uint64_t> packets;
+    EXPECT_TRUE(usage) << usage.error().text();
+    if (usage) {
+      for (const xfrm::SaUsage& sa : *usage) packets[sa.id.spi_or_index] = sa.packets;
+    }
+    return packets;
+  }
+
   Segment segment_{{"a"}};
   std::unique_ptr<xfrm::EventSource> events_;
   std::unique_ptr<netlink::Socket> socket_;
@@ -83,6 +101,65 @@ TEST_F(Facts, DeletionIgnoresSourceAndReqid) {
   EXPECT_EQ(run(xfrm::DeleteSa{sa().id(), ip_of("10.9.0.99")}), 0);
   EXPECT_THAT(read_sas(segment_, "a"), IsEmpty());
   EXPECT_EQ(run(xfrm::DeleteSa{sa().id(), ip_of("10.9.0.1")}), ESRCH);
+}
+
+// A key, reqid or source that differs is replaced by deletion and addition (plan.h).
+TEST_F(Facts, UpdsaSucceedsAndChangesNoneOfThese) {
+  EXPECT_EQ(run(xfrm::AddSa{sa()}), 0);
+  const auto before = read_sas(segment_, "a");
+  segment_.ip("a",
+              "xfrm state update src 10.9.0.9 dst 239.1.1.1 proto esp spi 0x0a000001 reqid 9 mode "
+              "tunnel replay-window 64 aead rfc4106(gcm(aes)) "
+              "0x000102030405060708090a0b0c0d0e0f10111213 128 limit time-hard 3600");
+  EXPECT_EQ(read_sas(segment_, "a"), before);
+}
+
+TEST_F(Facts, ExtendedNumbersWantAWindow) {
+  xfrm::SaState without = sa();
+  without.esn = true;
+  without.replay_window = 0;
+  EXPECT_EQ(run(xfrm::AddSa{without.clone()}), EINVAL);
+  without.replay_window = xfrm::kMinReplayWindow;
+  EXPECT_EQ(run(xfrm::AddSa{std::move(without)}), 0);
+}
+
+// An SA has no direction: one for receiving, of our own address and newer, would be sent under.
+TEST_F(Facts, OnlyTheReqidThatThePolicyNamesIsSentUnder) {
+  const xfrm::PolicyState protect = policy(xfrm::PolicyKind::kProtect);
+  EXPECT_EQ(run(xfrm::AddSa{sa()}), 0);
+  std::vector<xfrm::ObjectId> all{sa().id()};
+  for (const std::uint32_t reqid : {xfrm::reqid(kSlot, 2, xfrm::SaDirection::kOut),
+                                    xfrm::reqid(kSlot, 1, xfrm::SaDirection::kIn)}) {
+    xfrm::SaState other = sa();
+    other.spi = 0x0a000001U + static_cast<std::uint32_t>(all.size());
+    other.reqid = reqid;
+    all.push_back(other.id());
+    EXPECT_EQ(run(xfrm::AddSa{std::move(other)}), 0);
+  }
+  EXPECT_EQ(run(xfrm::PutPolicy{protect, false}), 0);
+  const Sender sender(segment_, "a", "10.9.0.1");
+  EXPECT_EQ(sender.send(kGroup, kPort, "one"), 0);
+  EXPECT_THAT(packets_by_spi(all),
+              ElementsAre(Pair(0x0a000001, 1), Pair(0x0a000002, 0), Pair(0x0a000003, 0)));
+
+  // Nor does any of them step in for it.
+  EXPECT_EQ(run(xfrm::DeleteSa{sa().id(), sa().source}), 0);
+  (void)sender.send(kGroup, kPort, "two");
+  EXPECT_EQ(segment_.xfrm_counter_at("a", "XfrmOutNoStates", 1), 1U);
+  EXPECT_THAT(packets_by_spi(all), ElementsAre(Pair(0x0a000002, 0), Pair(0x0a000003, 0)));
+}
+
+// Why the agent follows links by itself (link.h).
+TEST_F(Facts, WhatBecomesOfALinkNeitherTakesSasAwayNorIsTold) {
+  EXPECT_EQ(run(xfrm::AddSa{sa()}), 0);
+  EXPECT_EQ(run(xfrm::PutPolicy{policy(xfrm::PolicyKind::kProtect), false}), 0);
+  const auto sas = read_sas(segment_, "a");
+  const auto policies = read_policies(segment_, "a");
+  segment_.ip("a", "link set eth0 down\naddr flush dev eth0\nlink delete eth0");
+  EXPECT_EQ(read_sas(segment_, "a"), sas);
+  EXPECT_EQ(read_policies(segment_, "a"), policies);
+  EXPECT_EQ(run(xfrm::DeleteSa{sa().id(), sa().source}), 0);
+  EXPECT_THAT(events_until(xfrm::EventKind::kSaDeleted), SizeIs(3));
 }
 
 TEST_F(Facts, UpdpolicyCreatesAndSwitches) {
@@ -218,7 +295,7 @@ TEST_F(Facts, APacketWithoutSaIsAnAcquireAndNeverLeavesInClear) {
   EXPECT_EQ(acquire.ip_protocol, 17);
   EXPECT_EQ(acquire.policy_index, 0x47000719U);
   EXPECT_EQ(acquire.reqid, sa().reqid);
-  EXPECT_EQ(segment_.xfrm_counter("a", "XfrmOutNoStates"), 1U);
+  EXPECT_EQ(segment_.xfrm_counter_at("a", "XfrmOutNoStates", 1), 1U);
 
   // The larval SA that the packet left behind has SPI 0 and is none of ours.
   xfrm::Kernel kernel = [this] {
@@ -230,6 +307,41 @@ TEST_F(Facts, APacketWithoutSaIsAnAcquireAndNeverLeavesInClear) {
   EXPECT_THAT(state->sas, IsEmpty());
   EXPECT_THAT(state->policies, SizeIs(1));
 }
+
+/// a has the group's policies, d sees the wire.
+class Memberships : public ::testing::TestWithParam<Family> {
+ protected:
+  const Family family_ = GetParam();
+  Segment segment_{{"a", "d"}};
+  Agent a_{segment_, "a"};
+  Sniffer wire_{segment_, "d"};
+
+  /// Whether a packet to `destination` comes within a long time.
+  bool seen_to(const std::string& destination) {
+    const IpAddress address = ip_of(destination);
+    const std::string octets(address.view().begin(), address.view().end());
+    const std::size_t at = address.family == IpFamily::kV4 ? 16 : 24;
+    constexpr int kTries = 1000;
+    for (int i = 0; i < kTries; ++i) {
+      for (const std::string& packet : wire_.packets()) {
+        if (packet.size() >= 40 && packet.compare(at, octets.size(), octets) == 0) return true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+};
+
+// IGMPv3 (RFC 3376 4.2.14) and MLDv2 (RFC 3810 5.2.14): what blocks the group leaves them alone.
+TEST_P(Memberships, AreReportedToAnotherAddressThanTheGroups) {
+  const bool ipv4 = ip_of(family_.group).family == IpFamily::kV4;
+  a_.apply(listening(family_.host(2), 0x0a000001));
+  const Listener at_a(segment_, "a", family_.group, kPort);
+  EXPECT_TRUE(seen_to(ipv4 ? "224.0.0.22" : "ff02::16"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, Memberships, ::testing::Values(kIpv4, kIpv6),
+                         [](const auto& family) { return std::string(family.param.name); });
 
 }  // namespace
 }  // namespace gkmpd::test

@@ -89,7 +89,10 @@ class Kinds : public ::testing::TestWithParam<Kind> {
  protected:
   static void SetUpTestSuite() { host_.emplace(std::vector<std::string>{"a"}); }
   static void TearDownTestSuite() { host_.reset(); }
-  ~Kinds() override { segment_.ip("a", "xfrm state flush\nxfrm policy flush"); }
+  ~Kinds() override {
+    const auto removed = agent_.kernel().remove(agent_.record());
+    EXPECT_TRUE(removed && removed->complete());
+  }
 
   /// This host sends and hears another.
   [[nodiscard]] static xfrm::GroupSpec both_ways() {

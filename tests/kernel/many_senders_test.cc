@@ -67,7 +67,7 @@ TEST_P(ManySenders, AListenerOfOneSource) {
   EXPECT_EQ(from_d_.send(channel, kPort, "forged"), 0);
   EXPECT_EQ(from_a_.send(channel, kPort, "from the source"), 0);
   EXPECT_EQ(at_c_listener.next(), "from the source");
-  EXPECT_THAT(wire.protocols(family_.host(1), channel), AllOf(SizeIs(1), Each(IPPROTO_ESP)));
+  EXPECT_THAT(wire.protocols(family_.host(1), channel, 1), AllOf(SizeIs(1), Each(IPPROTO_ESP)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, ManySenders, ::testing::Values(kIpv4, kIpv6),

@@ -14,10 +14,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
+#include <thread>
 #include <utility>
 
 namespace gkmpd::test {
@@ -30,6 +33,13 @@ void must(bool succeeded, const std::string& what) {
   if (succeeded) return;
   std::fprintf(stderr, "test set-up failed: %s: %s\n", what.c_str(), std::strerror(errno));
   std::abort();
+}
+
+/// Or until all patience is at its end.
+void wait_until(const std::function<bool()>& reached) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(kPatienceSeconds);
+  while (!reached() && std::chrono::steady_clock::now() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
 void run_ip(const std::string& options, const std::string& script) {
@@ -187,6 +197,12 @@ unsigned long Segment::xfrm_counter(const std::string& host, const std::string& 
   return 0;
 }
 
+unsigned long Segment::xfrm_counter_at(const std::string& host, const std::string& name,
+                                       unsigned long least) const {
+  wait_until([&] { return xfrm_counter(host, name) >= least; });
+  return xfrm_counter(host, name);
+}
+
 Sender::Sender(const Segment& segment, const std::string& host, const std::string& source,
                const std::string& interface)
     : socket_(udp_socket(segment, host, family_of(source))) {
@@ -265,10 +281,15 @@ const std::vector<std::string>& Sniffer::packets() {
   return packets_;
 }
 
-std::vector<int> Sniffer::protocols(const std::string& source, const std::string& group) {
+std::vector<int> Sniffer::protocols(const std::string& source, const std::string& group,
+                                    std::size_t least) {
   std::vector<int> found;
-  for (const std::string& packet : packets())
-    if (const auto protocol = protocol_between(packet, source, group)) found.push_back(*protocol);
+  wait_until([&] {
+    found.clear();
+    for (const std::string& packet : packets())
+      if (const auto protocol = protocol_between(packet, source, group)) found.push_back(*protocol);
+    return found.size() >= least;
+  });
   return found;
 }
 

@@ -39,6 +39,10 @@ class Segment {
   void set(const std::string& host, const std::string& path, const std::string& value) const;
   /// A counter of the host's /proc/net/xfrm_stat.
   [[nodiscard]] unsigned long xfrm_counter(const std::string& host, const std::string& name) const;
+  /// The same, when it has come to `least`, or a long time has passed: what another processor has
+  /// at hand may be counted later than what was sent behind it.
+  [[nodiscard]] unsigned long xfrm_counter_at(const std::string& host, const std::string& name,
+                                              unsigned long least) const;
 
  private:
   [[nodiscard]] std::string name_of(const std::string& host) const;
@@ -81,8 +85,9 @@ class Sniffer {
  public:
   Sniffer(const Segment& segment, const std::string& host);
   /// The IP protocol numbers (IPv6: next headers) of the frames from `source` to `group` that have
-  /// arrived so far.
-  [[nodiscard]] std::vector<int> protocols(const std::string& source, const std::string& group);
+  /// arrived so far, when they are `least` or a long time has passed.
+  [[nodiscard]] std::vector<int> protocols(const std::string& source, const std::string& group,
+                                           std::size_t least = 0);
   /// All IP packets that have arrived so far.
   [[nodiscard]] const std::vector<std::string>& packets();
 

@@ -63,7 +63,7 @@ TEST_P(Shared, InterleavedSendersAllArriveAtAThirdAndAtEachOther) {
     }
   }
   for (const std::string& source : {source_a_, source_b_})
-    EXPECT_THAT(wire_.protocols(source, group_), AllOf(SizeIs(kEach), Each(IPPROTO_ESP)));
+    EXPECT_THAT(wire_.protocols(source, group_, kEach), AllOf(SizeIs(kEach), Each(IPPROTO_ESP)));
 }
 
 TEST_P(Shared, ASenderFarAheadDoesNotShutAnotherOut) {
@@ -83,7 +83,7 @@ TEST_P(Shared, WithAWindowOneSenderShutsTheOtherOut) {
   passes(from_a_, "a's first", at_c_);
   EXPECT_EQ(from_b_.send(group_, kPort, "b's first"), 0);
   passes(from_a_, "a's second", at_c_);
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInStateSeqError"), 1U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInStateSeqError", 1), 1U);
 }
 
 TEST_P(Shared, CleartextIsRefusedEverywhere) {
@@ -92,7 +92,7 @@ TEST_P(Shared, CleartextIsRefusedEverywhere) {
   passes(from_a_, "genuine", at_c_);
   EXPECT_EQ(at_a_.next(), "genuine");
   for (const std::string host : {"a", "b", "c"})
-    EXPECT_EQ(segment_.xfrm_counter(host, "XfrmInTmplMismatch"), 3U) << host;
+    EXPECT_EQ(segment_.xfrm_counter_at(host, "XfrmInTmplMismatch", 3), 3U) << host;
 }
 
 TEST_P(Shared, AnotherSecretIsRefused) {
@@ -103,7 +103,7 @@ TEST_P(Shared, AnotherSecretIsRefused) {
   d.apply(at_d);
   EXPECT_EQ(from_d_.send(group_, kPort, "forged"), 0);
   passes(from_a_, "genuine", at_c_);
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInStateProtoError"), 1U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInStateProtoError", 1), 1U);
 }
 
 TEST_P(Shared, OnlyTheOwnSourceIsProtectedAndAllElseBlocked) {
@@ -120,9 +120,9 @@ TEST_P(Shared, OnlyTheOwnSourceIsProtectedAndAllElseBlocked) {
   const Sender from_c(segment_, "c", GetParam().host(3));
   EXPECT_EQ(from_c.send(group_, kPort, "no sender"), EPERM);
   passes(from_a_, "as it should be", at_c_);
-  EXPECT_THAT(wire_.protocols(source_a_, group_), AllOf(SizeIs(1), Each(IPPROTO_ESP)));
-  EXPECT_THAT(wire_.protocols(GetParam().host(11), group_), IsEmpty());
-  EXPECT_THAT(wire_.protocols(GetParam().host(3), group_), IsEmpty());
+  EXPECT_THAT(wire_.protocols(source_a_, group_, 1), AllOf(SizeIs(1), Each(IPPROTO_ESP)));
+  EXPECT_THAT(wire_.protocols(GetParam().host(11), group_, 0), IsEmpty());
+  EXPECT_THAT(wire_.protocols(GetParam().host(3), group_, 0), IsEmpty());
 }
 
 // All senders' SAs of both generations have the same addresses: the reqid alone decides.
@@ -148,7 +148,7 @@ TEST_P(Shared, RolloverLosesNothing) {
   both.senders.erase(both.senders.begin());
   a_.apply(both);
   passes(from_a_, "old SA gone", at_c_);
-  EXPECT_THAT(wire_.protocols(source_a_, group_), AllOf(SizeIs(4), Each(IPPROTO_ESP)));
+  EXPECT_THAT(wire_.protocols(source_a_, group_, 4), AllOf(SizeIs(4), Each(IPPROTO_ESP)));
 }
 
 TEST_P(Shared, AListenerBecomesASenderAndBack) {

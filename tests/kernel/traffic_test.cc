@@ -89,7 +89,7 @@ TEST_P(SuiteTraffic, ProtectedPassesAndIsEspOnTheWire) {
   a_.apply(at_sender(a_address_, kSpiA));
   c_.apply(at_listener(a_address_, kSpiA));
   for (const std::string payload : {"one", "two", "three"}) passes(from_a_, payload, at_c_);
-  const auto seen = wire_.protocols(a_address_, group_);
+  const auto seen = wire_.protocols(a_address_, group_, 3);
   EXPECT_THAT(seen, SizeIs(3));
   EXPECT_THAT(seen, Each(IPPROTO_ESP));
 }
@@ -100,7 +100,7 @@ TEST_P(SuiteTraffic, CleartextOfAnOutsiderIsDropped) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(from_d_.send(group_, kPort, "forged"), 0);
   EXPECT_EQ(from_a_.send(group_, kPort, "genuine"), 0);
   EXPECT_EQ(at_c_.next(), "genuine");
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInTmplMismatch"), 5U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInTmplMismatch", 5), 5U);
 }
 
 TEST_P(Traffic, AnOutsiderThatJoinsHearsNothing) {
@@ -109,7 +109,7 @@ TEST_P(Traffic, AnOutsiderThatJoinsHearsNothing) {
   EXPECT_EQ(from_a_.send(group_, kPort, "secret"), 0);
   EXPECT_EQ(from_d_.send(group_, kPort, "heard by itself"), 0);
   EXPECT_EQ(at_d.next(), "heard by itself");
-  EXPECT_EQ(segment_.xfrm_counter("d", "XfrmInNoStates"), 1U);
+  EXPECT_EQ(segment_.xfrm_counter_at("d", "XfrmInNoStates", 1), 1U);
 }
 
 TEST_P(Traffic, GuardBlocksBeforeActivation) {
@@ -117,8 +117,8 @@ TEST_P(Traffic, GuardBlocksBeforeActivation) {
   spec.active_generation.reset();
   a_.apply(spec);
   EXPECT_EQ(from_a_.send(group_, kPort, "too early"), EPERM);
-  EXPECT_EQ(segment_.xfrm_counter("a", "XfrmOutPolBlock"), 1U);
-  EXPECT_THAT(wire_.protocols(a_address_, group_), SizeIs(0));
+  EXPECT_EQ(segment_.xfrm_counter_at("a", "XfrmOutPolBlock", 1), 1U);
+  EXPECT_THAT(wire_.protocols(a_address_, group_, 0), SizeIs(0));
 }
 
 TEST_P(Traffic, GuardBlocksASecondSourceAddressAndOtherPorts) {
@@ -128,8 +128,8 @@ TEST_P(Traffic, GuardBlocksASecondSourceAddressAndOtherPorts) {
   const Sender second(segment_, "a", second_address);
   EXPECT_EQ(second.send(group_, kPort, "leak"), EPERM);
   EXPECT_EQ(from_a_.send(group_, kPort + 1, "leak"), EPERM);
-  EXPECT_THAT(wire_.protocols(second_address, group_), SizeIs(0));
-  EXPECT_THAT(wire_.protocols(a_address_, group_), SizeIs(0));
+  EXPECT_THAT(wire_.protocols(second_address, group_, 0), SizeIs(0));
+  EXPECT_THAT(wire_.protocols(a_address_, group_, 0), SizeIs(0));
 }
 
 TEST_P(Traffic, AListenerThatIsNoSenderCannotSend) {
@@ -158,7 +158,7 @@ TEST_P(SuiteTraffic, AnSaIsBoundToItsSource) {
   a_.apply(at_sender(a_address_, kSpiA));
   for (int i = 0; i < 8; ++i) EXPECT_EQ(from_a_.send(group_, kPort, "a" + std::to_string(i)), 0);
   EXPECT_THAT(at_c_.next().value_or("nothing"), StartsWith("a"));
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInStateMismatch"), 3U);
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInStateMismatch", 3), 3U);
 }
 
 TEST_P(SuiteTraffic, TwoSendersBothHearEachOtherAndThemselves) {
@@ -178,7 +178,7 @@ TEST_P(SuiteTraffic, TwoSendersBothHearEachOtherAndThemselves) {
   EXPECT_EQ(from_c.send(group_, kPort, "from c"), 0);
   EXPECT_EQ(at_a_listener.next(), "from c");
   EXPECT_EQ(at_c_.next(), "from c");
-  EXPECT_THAT(wire_.protocols(c_address_, group_), AllOf(SizeIs(1), Each(IPPROTO_ESP)));
+  EXPECT_THAT(wire_.protocols(c_address_, group_, 1), AllOf(SizeIs(1), Each(IPPROTO_ESP)));
 }
 
 TEST_P(SuiteTraffic, RolloverLosesNothing) {
@@ -205,7 +205,7 @@ TEST_P(SuiteTraffic, RolloverLosesNothing) {
   both_at_a.senders.erase(both_at_a.senders.begin());
   a_.apply(both_at_a);
   passes(from_a_, "old SA gone", at_c_);
-  EXPECT_THAT(wire_.protocols(a_address_, group_), AllOf(SizeIs(4), Each(IPPROTO_ESP)));
+  EXPECT_THAT(wire_.protocols(a_address_, group_, 4), AllOf(SizeIs(4), Each(IPPROTO_ESP)));
 }
 
 TEST_P(Traffic, AfterRemovalTheGroupIsOrdinaryAgain) {
@@ -215,7 +215,7 @@ TEST_P(Traffic, AfterRemovalTheGroupIsOrdinaryAgain) {
   ASSERT_TRUE(c_.kernel().remove(c_.record()));
   EXPECT_EQ(from_a_.send(group_, kPort, "plain"), 0);
   EXPECT_EQ(at_c_.next(), "plain");
-  EXPECT_THAT(wire_.protocols(a_address_, group_), AllOf(SizeIs(1), Each(IPPROTO_UDP)));
+  EXPECT_THAT(wire_.protocols(a_address_, group_, 1), AllOf(SizeIs(1), Each(IPPROTO_UDP)));
 }
 
 // A host's own listener: by default it is deaf to its host in an IPv4 tunnel, and only there.

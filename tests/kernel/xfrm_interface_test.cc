@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "agent/daemon/attachment.h"
 #include "tests/kernel/groups.h"
 
 namespace gkmpd::test {
@@ -54,6 +55,20 @@ INSTANTIATE_TEST_SUITE_P(FamiliesAndModes, XfrmInterface,
                                                               IpsecMode::kTunnel)),
                          FamilyAndMode());
 
+TEST_P(XfrmInterface, IsOneAndHasTheIdThatIsConfigured) {
+  const Inside inside(segment_.host("a"));
+  const auto attached = [](const char* interface, std::uint32_t if_id) {
+    return daemon::attach({{"demo", {.interface = interface, .if_id = if_id}}}, "demo");
+  };
+  EXPECT_TRUE(attached("ipsec7", 7).found);
+  EXPECT_EQ(attached("ipsec7", 7).attachment,
+            (xfrm::Attachment{.interface = if_nametoindex("ipsec7"), .if_id = 7}));
+  for (const auto& [interface, if_id] : {std::pair{"ipsec7", 8U}, {"eth0", 7U}, {"late0", 7U}}) {
+    EXPECT_FALSE(attached(interface, if_id).found) << interface << " " << if_id;
+    EXPECT_EQ(attached(interface, if_id).attachment.interface, daemon::kNoInterfaceIndex);
+  }
+}
+
 TEST_P(XfrmInterface, CarriesTheGroupAndNothingElseDoes) {
   const Listener at_eth0(segment_, "c", group_, kPort);  // so that eth0 takes the group's ESP
   const Listener at_ipsec(segment_, "c", group_, kPort, std::nullopt, "ipsec7");
@@ -71,7 +86,7 @@ TEST_P(XfrmInterface, CarriesTheGroupAndNothingElseDoes) {
   }
   EXPECT_THAT(wire_.protocols(address_, group_), SizeIs(3));
   EXPECT_THAT(wire_.protocols(address_, group_), Each(IPPROTO_ESP));
-  EXPECT_EQ(segment_.xfrm_counter("c", "XfrmInPolBlock"), 1U) << "the outsider's";
+  EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInPolBlock", 1), 1U) << "the outsider's";
 
   // The next generation through the same interface.
   xfrm::GroupSpec next = attached("a", sending(address_, kSpi));

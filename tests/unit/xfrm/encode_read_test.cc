@@ -169,9 +169,10 @@ TEST(DecodeSa, WhatDiffersFromOursIsNotRegular) {
     EXPECT_FALSE((*read)->regular) << i;
     EXPECT_EQ((*read)->id(), own_sa().id()) << i;
   }
-  for (const std::uint16_t type :
-       {XFRMA_ENCAP, XFRMA_ALG_AUTH, XFRMA_ALG_AUTH_TRUNC, XFRMA_ALG_CRYPT, XFRMA_ALG_COMP,
-        XFRMA_COADDR, XFRMA_SET_MARK, XFRMA_SA_EXTRA_FLAGS, XFRMA_OFFLOAD_DEV}) {
+  constexpr std::uint16_t kXfrmaSaDir = 33;
+  for (const std::uint16_t type : std::initializer_list<std::uint16_t>{
+           kXfrmaSaDir, XFRMA_ENCAP, XFRMA_ALG_AUTH, XFRMA_ALG_AUTH_TRUNC, XFRMA_ALG_CRYPT,
+           XFRMA_ALG_COMP, XFRMA_COADDR, XFRMA_SET_MARK, XFRMA_SA_EXTRA_FLAGS, XFRMA_OFFLOAD_DEV}) {
     const auto read = read_sa(ours + attribute(type, Bytes(80)));
     ASSERT_TRUE(read && *read);
     EXPECT_FALSE((*read)->regular) << type;
