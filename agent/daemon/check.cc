@@ -11,6 +11,7 @@
 #include "agent/daemon/credentials.h"
 #include "agent/daemon/startup.h"
 #include "agent/daemon/views.h"
+#include "netlink/links.h"
 
 namespace gkmpd::daemon {
 namespace {

@@ -78,6 +78,11 @@ std::string policy_id(const xfrm::PolicyState& policy) {
   return id + "dir " + (in ? "in" : "out");
 }
 
+std::uint32_t priority_of(xfrm::PolicyKind kind) {
+  if (xfrm::is_guard(kind)) return xfrm::kGuardPriority;
+  return kind == xfrm::PolicyKind::kIn ? xfrm::kInPriority : xfrm::kMembershipPriority;
+}
+
 /// What ip(8) must be told to have the same in the kernel, or not to have it any more.
 class IpBatches {
  public:
@@ -109,8 +114,9 @@ class IpBatches {
 
   static void put(std::ostream& add, std::ostream& remove, const xfrm::SaState& sa) {
     const std::string source = "src " + sa.source.text() + " ";
-    const std::string selector =
-        "src " + sa.source.text() + "/32 dst " + sa.destination.text() + "/32";
+    const std::string selector = "src " + sa.source.text() + "/32 dst " + sa.destination.text() +
+                                 "/32 proto " + std::to_string(sa.ip_protocol) + " dport " +
+                                 std::to_string(sa.port);
     add << "xfrm state add " << source << state_id(sa) << " reqid " << sa.reqid
         << " mode transport replay-window " << sa.replay_window << " aead rfc4106(gcm(aes)) 0x"
         << to_hex(sa.key.expose()) << " 128 sel " << selector << " limit time-hard "
@@ -120,7 +126,7 @@ class IpBatches {
 
   static void put(std::ostream& add, std::ostream& remove, const xfrm::PolicyState& policy) {
     add << "xfrm policy add " << policy_id(policy) << " index " << policy.index << " priority "
-        << (xfrm::is_guard(policy.kind) ? xfrm::kGuardPriority : xfrm::kInPriority) << " action "
+        << priority_of(policy.kind) << " action "
         << (xfrm::is_guard(policy.kind) ? "block" : "allow");
     if (policy.kind == xfrm::PolicyKind::kIn)
       add << " tmpl src 0.0.0.0 dst " << policy.destination.text() << " proto esp mode transport";
