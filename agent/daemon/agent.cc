@@ -146,12 +146,8 @@ void Agent::on_timeout() {
 void Agent::drain() {
   for (bool worked = true; worked;) {
     worked = false;
-    while (auto transmit = endpoint_.poll_transmit()) {
-      worked = true;
-      // The core speaks only in families that we have an address of.
-      UdpSocket* socket = find_socket(udp_, transmit->to.ip.family);
-      if (socket != nullptr) socket->send(transmit->to, transmit->octets, counters_);
-    }
+    // First what is to be done, then what tells others of it: a member that acknowledges an epoch
+    // and is killed has its SAs.
     while (auto event = endpoint_.poll_event()) {
       worked = true;
       std::visit(
@@ -163,6 +159,12 @@ void Agent::drain() {
             }
           },
           *std::move(event));
+    }
+    while (auto transmit = endpoint_.poll_transmit()) {
+      worked = true;
+      // The core speaks only in families that we have an address of.
+      UdpSocket* socket = find_socket(udp_, transmit->to.ip.family);
+      if (socket != nullptr) socket->send(transmit->to, transmit->octets, counters_);
     }
   }
   notify_changes();
