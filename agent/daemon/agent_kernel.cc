@@ -11,11 +11,7 @@ using protocol::Report;
 
 Result<void> Agent::follow_kernel(unsigned interface) {
   const auto tell = [this](const Report& each) { report(each); };
-  const auto addresses = [this] {
-    std::vector<IpAddress> all;
-    for (const auto& group : endpoint_.groups()) all.push_back(group.data_address);
-    return all;
-  };
+  const auto addresses = [this] { return endpoint_.data_addresses(); };
   auto kernel = KernelWatch::start(
       loop_, counters_, installer_.port_id(),
       {addresses, [this](const IpAddress& address) { return compare(address); }, tell});

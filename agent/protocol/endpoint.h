@@ -254,6 +254,8 @@ class Endpoint {
   [[nodiscard]] const identity::Host& self() const;
   [[nodiscard]] std::vector<GroupView> groups() const;
   [[nodiscard]] std::optional<GroupView> group(std::string_view name) const;
+  /// Of every group that has, or is to have, something in the kernel; each once.
+  [[nodiscard]] std::vector<IpAddress> data_addresses() const;
   /// Whose SPIs they are, of the epoch that is held of the group; none without one, and none of an
   /// SPI that all senders share.
   [[nodiscard]] std::map<std::uint32_t, std::string> sender_names(const GroupId& group) const;
