@@ -309,6 +309,7 @@ Status Agent::status() {
     status.kernel_error = standing.error().text();
   }
   status.kernel_lacks = kernel_lacks_;
+  status.kernel_hides_keys = installer_.hides_keys();
   status.groups = endpoint_.groups();
   for (const auto& [name, count] : endpoint_.counters())
     status.counters[std::string(name)] += count;

@@ -78,6 +78,8 @@ class Agent {
   void perform(const protocol::LeaveControl& event);
   /// To the log and the counters, if there was anything to repair.
   void note_repair(const std::string& group, const xfrm::Tally& done);
+  /// Tells once that the kernel shows no keys, if that is so.
+  void note_hidden_keys();
   /// Listens on the interface of that index, to all control addresses.
   [[nodiscard]] Result<void> move_to(unsigned interface);
   /// Tells watchers of groups that look different than when last told.
@@ -101,6 +103,7 @@ class Agent {
   std::vector<Loop::Source> udp_sources_;
   Loop::Source timer_;
   bool repaired_ = false;  // since `compare` began
+  bool hidden_keys_told_ = false;
   std::unique_ptr<KernelWatch> kernel_watch_;
   std::unique_ptr<LinkFollower> link_follower_;
   std::unique_ptr<ControlServer> control_;

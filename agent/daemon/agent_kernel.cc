@@ -47,6 +47,7 @@ void Agent::perform(protocol::InstallGroup event) {
     repaired_ = true;
     if (installed || installed.error().kind == kOutboundBurnt) note_repair(name, done);
   }
+  note_hidden_keys();
   endpoint_.handle_installed(now(), id, installed);
 }
 
@@ -59,7 +60,16 @@ void Agent::perform(const protocol::KeepGroup& event) {
     const auto group = std::ranges::find(groups, event.group, &protocol::GroupView::id);
     if (kept) note_repair(group == groups.end() ? to_hex(event.group) : group->name, done);
   }
+  note_hidden_keys();
   endpoint_.handle_kept(now(), event.id, kept);
+}
+
+void Agent::note_hidden_keys() {
+  if (hidden_keys_told_ || !installer_.hides_keys()) return;
+  hidden_keys_told_ = true;
+  report({Report::Level::kWarning, "kernel-hides-keys", "", "",
+          "the kernel is locked down for confidentiality: an SA of ours that another program "
+          "replaced by one under another key, and alike otherwise, is not noticed"});
 }
 
 void Agent::note_repair(const std::string& group, const xfrm::Tally& done) {

@@ -80,7 +80,7 @@ bool use_next(protocol::InstallGroup& wanted, std::uint32_t spi) {
 void prefer_standing(protocol::InstallGroup& wanted, const xfrm::KernelState& standing) {
   const auto stands = [&](const xfrm::SenderSa& sa) {
     return std::ranges::any_of(standing.sas, [&](const xfrm::SaState& there) {
-      return there.id() == id_of(wanted.spec, sa) && there.regular && there.key.equals(sa.key);
+      return there.id() == id_of(wanted.spec, sa) && there.regular && there.may_have_key(sa.key);
     });
   };
   const auto first = std::ranges::find_if(wanted.spec.senders, &xfrm::SenderSa::outbound);
@@ -314,7 +314,7 @@ void Installer::carry_received(protocol::InstallGroup& wanted, const xfrm::Kerne
     const auto known = before.numbers.find(id);
     if (known != before.numbers.end()) sa.last_received = known->second;
     const auto found = there.find(id);
-    if (found != there.end() && found->second->key.equals(sa.key)) {
+    if (found != there.end() && found->second->may_have_key(sa.key)) {
       sa.last_received = std::max(sa.last_received, found->second->last_received);
     }
     if (sa.last_received != 0) numbers.emplace(id, sa.last_received);

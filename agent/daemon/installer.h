@@ -61,6 +61,8 @@ class Installer {
 
   /// Of our requests to the kernel: events that carry it are the echo of our own doing.
   [[nodiscard]] std::uint32_t port_id() const { return kernel_.port_id(); }
+  /// True once the kernel has shown SAs of ours without their keys.
+  [[nodiscard]] bool hides_keys() const { return kernel_.hides_keys(); }
 
   struct Removal {
     std::size_t objects = 0;          // SAs and policies that stood

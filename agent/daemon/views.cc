@@ -176,7 +176,8 @@ Json to_json(const Status& status) {
                 {"policies", status.kernel_policies},
                 {"recorded", status.kernel_recorded},
                 {"error", status.kernel_error},
-                {"lacks", lacks_json(status.kernel_lacks)}}},
+                {"lacks", lacks_json(status.kernel_lacks)},
+                {"hides_keys", status.kernel_hides_keys}}},
               {"groups", std::move(groups)},
               {"counters", std::move(counters)}};
 }

@@ -42,6 +42,7 @@ struct Status {
   std::uint64_t kernel_recorded = 0;  // SAs and policies in our record
   std::string kernel_error;
   std::vector<xfrm::KernelLack> kernel_lacks;
+  bool kernel_hides_keys = false;
   std::vector<protocol::GroupView> groups;
   std::map<std::string, std::uint64_t> counters;
 };

@@ -128,6 +128,9 @@ TEST(Views, StatusTellsWhatTheKernelLacks) {
   Status status;
   EXPECT_EQ(to_json(status)["kernel"]["lacks"].dump(), "[]");
   EXPECT_EQ(ctl::status_text(to_json(status)).find("kernel lacks"), std::string::npos);
+  EXPECT_EQ(to_json(status)["kernel"]["hides_keys"], false);
+  status.kernel_hides_keys = true;
+  EXPECT_EQ(to_json(status)["kernel"]["hides_keys"], true);
   status.kernel_lacks = kLacks;
   EXPECT_EQ(to_json(status)["kernel"]["lacks"][1].dump(),
             "{\"suite\":\"null-hmac-sha-256\",\"family\":\"IPv4\",\"only_esn\":true,"
