@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/daemon/errors.h"
+#include "agent/daemon/process.h"
 #include "agent/daemon/version.h"
 
 namespace gkmpd::daemon {
@@ -166,6 +167,10 @@ void Agent::drain() {
       UdpSocket* socket = find_socket(udp_, transmit->to.ip.family);
       if (socket != nullptr) socket->send(transmit->to, transmit->octets, counters_);
     }
+  }
+  if (take_dumps_withdrawn()) {
+    report({Report::Level::kWarning, "core-dumps-refused", "", "",
+            "process.core_dumps: the kernel keeps new memory for keys out of dumps no longer"});
   }
   notify_changes();
   if (const auto next = endpoint_.poll_timeout()) {
