@@ -15,6 +15,7 @@
 #include "agent/daemon/link_follower.h"
 #include "agent/daemon/log.h"
 #include "agent/daemon/loop.h"
+#include "agent/daemon/sender_totals.h"
 #include "agent/daemon/startup.h"
 #include "agent/daemon/udp.h"
 #include "agent/protocol/endpoint.h"
@@ -65,6 +66,13 @@ class Agent {
   [[nodiscard]] std::string create_group(const CreateGroupRequest& request);
   /// Of one group, or of all if that is empty.
   [[nodiscard]] std::string list_sas(const std::string& group);
+  [[nodiscard]] std::string show_group(const std::string& name);
+  /// All SAs of ours with what the kernel counts of them, which goes into the senders' totals.
+  [[nodiscard]] Result<std::vector<SaView>> read_sas();
+  /// The same for the totals alone.
+  void note_usage();
+  /// Likewise, if the last look is long ago; groups that are gone are forgotten.
+  void note_usage_now_and_then();
 
   [[nodiscard]] std::string snapshot(const WatchRequest& watch) const;
   [[nodiscard]] Status status();
@@ -98,6 +106,8 @@ class Agent {
   std::vector<UdpSocket> udp_;
   protocol::Endpoint endpoint_;
   Counters counters_;
+  SenderTotals sender_totals_;
+  MonoTime usage_noted_at_{};
   std::map<GroupId, SocketAddress> joined_;
   std::map<std::string, std::string> told_;  // per group name, the last line for watchers
   std::vector<Loop::Source> udp_sources_;

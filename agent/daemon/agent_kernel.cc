@@ -1,6 +1,7 @@
 // The agent and its kernel: what is installed, what others change, and the interface.
 #include <algorithm>
 #include <ranges>
+#include <set>
 
 #include "agent/daemon/agent.h"
 #include "agent/daemon/errors.h"
@@ -8,6 +9,14 @@
 namespace gkmpd::daemon {
 
 using protocol::Report;
+
+namespace {
+
+/// Between two looks at what SAs count that nobody asked for; shorter than that between two rounds
+/// of comparisons, so that each round begins with one.
+constexpr milliseconds kUsageInterval = kCheckInterval / 2;
+
+}  // namespace
 
 Result<void> Agent::follow_kernel(unsigned interface) {
   const auto tell = [this](const Report& each) { report(each); };
@@ -17,6 +26,7 @@ Result<void> Agent::follow_kernel(unsigned interface) {
       {addresses, [this](const IpAddress& address) { return compare(address); }, tell});
   if (!kernel) return pass_on(kernel);
   kernel_watch_ = *std::move(kernel);
+  installer_.before_sas_go([this] { note_usage(); });
   auto links = LinkFollower::start(loop_, interface,
                                    {[this] { return check_interface(config_); },
                                     [this] {
@@ -30,10 +40,19 @@ Result<void> Agent::follow_kernel(unsigned interface) {
 }
 
 bool Agent::compare(const IpAddress& data_address) {
+  note_usage_now_and_then();
   repaired_ = false;
   endpoint_.handle_kernel_change(now(), data_address);
   drain();
   return repaired_;
+}
+
+void Agent::note_usage_now_and_then() {
+  if (mono_now() - usage_noted_at_ < kUsageInterval) return;
+  note_usage();
+  std::set<std::string> names;
+  for (const auto& group : endpoint_.groups()) names.insert(group.name);
+  sender_totals_.keep_only(names);
 }
 
 void Agent::perform(protocol::InstallGroup event) {

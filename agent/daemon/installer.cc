@@ -256,6 +256,7 @@ Result<std::vector<std::uint32_t>> Installer::burn(const protocol::InstallGroup&
 Result<void> Installer::execute(const GroupId& group, const EpochId& epoch,
                                 const std::vector<xfrm::Stage>& stages) {
   if (stages.empty()) return {};
+  if (xfrm::tally(stages).sas_removed > 0) before_sas_go_();
   // From here on nobody knows, unless the kernel says otherwise, that the keys were not used.
   std::set<Outbound> open;
   for (const std::uint32_t spi : xfrm::new_outbound_spis(stages)) {
