@@ -193,7 +193,9 @@ Result<std::optional<SaState>> decode_sa(const netlink::Message& message) {
   auto suite = attributes.suite.result();
   if (suite) {
     sa.suite = suite->suite;
-    sa.key = std::move(suite->key);
+    // What a kernel shows that tells no keys (its xfrm_redact()); none of ours is all zero.
+    const bool told = !suite->key.equals(Secret(suite->key.size()));
+    if (told) sa.key = std::move(suite->key);
   }
   sa.hard_lifetime_s = info->lft.hard_add_expires_seconds;
   const auto mode = mode_from_kernel(info->mode);

@@ -77,6 +77,7 @@ class Kernel::Impl {
   Result<bool> run_stage(const Stage& stage, Applied& applied);
 
   [[nodiscard]] std::uint32_t port_id() const { return socket_.port_id(); }
+  [[nodiscard]] bool hides_keys() const { return hides_keys_; }
 
  private:
   using Operations = std::vector<const Operation*>;
@@ -93,6 +94,7 @@ class Kernel::Impl {
   }
 
   netlink::Socket socket_;
+  bool hides_keys_ = false;
 };
 
 Result<std::vector<SaState>> Kernel::Impl::read_sas(const IdSet& ids) {
@@ -105,6 +107,9 @@ Result<std::vector<SaState>> Kernel::Impl::read_sas(const IdSet& ids) {
   };
   const auto read = socket_.dump(dump_sas_request(), {}, on_object, [&sas] { sas.clear(); });
   if (!read) return tl::unexpected<Error>(read.error());
+  hides_keys_ = hides_keys_ || std::ranges::any_of(sas, [](const SaState& sa) {
+                  return sa.regular && sa.key.empty();
+                });
   return sas;
 }
 
@@ -349,5 +354,6 @@ Result<Applied> Kernel::remove(std::span<const ObjectId> record) {
 }
 
 std::uint32_t Kernel::port_id() const { return impl_->port_id(); }
+bool Kernel::hides_keys() const { return impl_->hides_keys(); }
 
 }  // namespace gkmpd::xfrm

@@ -61,6 +61,10 @@ class Kernel {
   /// former run left. `removed` also names what was gone already.
   [[nodiscard]] Result<Applied> remove(std::span<const ObjectId> record);
 
+  /// True once an SA of ours was read without its key: the kernel is locked down for
+  /// confidentiality. Whether such an SA is still under our key cannot be told.
+  [[nodiscard]] bool hides_keys() const;
+
   /// Of our request socket: events that carry it are the echo of our own doing.
   [[nodiscard]] std::uint32_t port_id() const;
 

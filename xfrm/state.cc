@@ -239,7 +239,7 @@ bool SaState::same_as(const SaState& other) const {
   return id() == other.id() && source == other.source && ip_protocol == other.ip_protocol &&
          port == other.port && attachment == other.attachment && suite == other.suite &&
          mode == other.mode && replay_window == other.replay_window && esn == other.esn &&
-         regular == other.regular && key.equals(other.key);
+         regular == other.regular && may_have_key(other.key);
 }
 
 ObjectId PolicyState::id() const { return {ObjectKind::kPolicy, destination, index, 0}; }

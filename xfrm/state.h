@@ -50,6 +50,7 @@ struct SaState {
   /// Of an SA read back: highest sequence number received so far. Of one to be installed: see
   /// `SenderSa`. Not compared.
   std::uint64_t last_received = 0;
+  /// Empty in an SA read back from a kernel that tells no keys (locked down for confidentiality).
   Secret key;
   /// Of an SA to be installed: seconds from then on. Not compared: an installed SA keeps its own.
   std::uint64_t hard_lifetime_s = 0;
@@ -58,7 +59,11 @@ struct SaState {
 
   [[nodiscard]] ObjectId id() const;
   [[nodiscard]] SaState clone() const;
-  /// Everything but lifetime and sequence number; keys in constant time.
+  /// True unless another key is known; in constant time.
+  [[nodiscard]] bool may_have_key(const Secret& other) const {
+    return key.empty() || other.empty() || key.equals(other);
+  }
+  /// Everything but lifetime and sequence number, as far as it is known.
   [[nodiscard]] bool same_as(const SaState& other) const;
   [[nodiscard]] bool outbound() const { return (reqid & 1U) != 0; }
   /// Of all senders. If this host is one of them, the SA is `outbound` and serves both ways.

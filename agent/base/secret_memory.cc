@@ -94,7 +94,9 @@ std::uint8_t* SecretMemory::map(std::size_t size) {
       ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
   mapped_ += size;
-  if (::madvise(pages, size, MADV_DONTDUMP) != 0) stays_out_of_dumps_ = false;
+  if (::madvise(pages, size, MADV_DONTDUMP) != 0 && std::exchange(stays_out_of_dumps_, false)) {
+    when_in_dumps_();
+  }
   // Where this is refused, harden_process() has said so for the whole process.
   (void)::mlock(pages, size);
   return static_cast<std::uint8_t*>(pages);
@@ -117,6 +119,11 @@ void release_apart(std::uint8_t* block, std::size_t size) noexcept {
 
 std::uint8_t* allocate_secret(std::size_t size) {
   return size == 0 ? nullptr : allocate_apart(size);
+}
+
+void when_secrets_come_into_dumps(void (*act)()) {
+  const Turn turn;
+  shared().memory.when_in_dumps(act);
 }
 
 bool secrets_stay_out_of_dumps() {

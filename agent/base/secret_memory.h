@@ -38,6 +38,8 @@ class SecretMemory {
   [[nodiscard]] std::size_t mapped() const { return mapped_; }
   /// False if the kernel refused, for any page so far, to leave it out of core dumps.
   [[nodiscard]] bool stays_out_of_dumps() const { return stays_out_of_dumps_; }
+  /// Calls `act` when that becomes false, before anything lies in the page. It must not allocate.
+  void when_in_dumps(void (*act)()) { when_in_dumps_ = act; }
 
  private:
   /// A free block, in its first octets.
@@ -54,6 +56,7 @@ class SecretMemory {
   std::size_t rest_size_ = 0;
   std::size_t mapped_ = 0;
   bool stays_out_of_dumps_ = true;
+  void (*when_in_dumps_)() = [] {};
 };
 
 /// `size` zero octets of the process's secret memory; `size` is not 0. Throws std::bad_alloc. Safe
@@ -70,5 +73,7 @@ void release_apart(std::uint8_t* block, std::size_t size) noexcept;
 
 /// Whether everything so far lies in pages that are left out of core dumps.
 [[nodiscard]] bool secrets_stay_out_of_dumps();
+/// As SecretMemory::when_in_dumps, of the process's secret memory.
+void when_secrets_come_into_dumps(void (*act)());
 
 }  // namespace gkmpd

@@ -67,6 +67,20 @@ std::string group_list_text(const Json& groups) {
   return table(rows);
 }
 
+namespace {
+
+std::string senders_text(const Json& senders) {
+  std::vector<Row> rows{{"SENDER", "ADDRESS", "PACKETS", "OCTETS", "REPLAYED", "BEHIND", "FORGED"}};
+  for (const auto& sender : senders) {
+    rows.push_back({cell(sender, "name"), cell(sender, "address"), cell(sender, "packets"),
+                    cell(sender, "octets"), cell(sender, "replayed"), cell(sender, "behind_window"),
+                    cell(sender, "forged")});
+  }
+  return table(rows);
+}
+
+}  // namespace
+
 std::string group_text(const Json& group) {
   std::vector<Row> rows;
   const auto line = [&](const std::string& label, const std::string& key) {
@@ -89,6 +103,8 @@ std::string group_text(const Json& group) {
   line("install error", "install_error");
   line("sending", "sending");
   std::string out = table(rows);
+  const Json& senders = part(group, "senders");
+  if (!senders.empty()) out += "\n" + senders_text(senders);
   const Json& members = part(group, "members");
   if (members.empty()) return out;
   std::vector<Row> listed{{"MEMBER", "ADDRESS", "STATE", "WHY"}};

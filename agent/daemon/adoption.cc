@@ -47,19 +47,21 @@ xfrm::Generation generation_of(const store::InstalledGroup& row) {
   return static_cast<xfrm::Generation>(row.tuple.epoch & xfrm::kMaxGeneration);
 }
 
-/// The standing SA that the protect policy should name: the one that it names, if it stays. Else
-/// that of the epoch before, which everybody hears until it is done with, or after that the newest,
-/// whose activation delay is over then, too.
+/// The standing SA that the protect policy should name. Until the activation delay of the newest
+/// epoch is over the one that it names, or that of the epoch before, which everybody hears; from
+/// then on the newest, or while that is missing what it names.
 const xfrm::SaState* sent_under(const std::vector<xfrm::SaState>& kept, xfrm::Generation newest,
                                 const xfrm::PolicyState* protect, protocol::Keep keep) {
-  const xfrm::SaState* found = nullptr;
+  const xfrm::SaState* named = nullptr;
+  const xfrm::SaState* latest = nullptr;
+  const xfrm::SaState* before = nullptr;
   for (const xfrm::SaState& sa : kept) {
     if (!sa.outbound()) continue;
-    if (protect != nullptr && protect->reqid == sa.reqid) return &sa;
-    const bool is_newest = xfrm::generation_of_reqid(sa.reqid) == newest;
-    if (is_newest == (keep == protocol::Keep::kNewest)) found = &sa;
+    if (protect != nullptr && protect->reqid == sa.reqid) named = &sa;
+    (xfrm::generation_of_reqid(sa.reqid) == newest ? latest : before) = &sa;
   }
-  return found;
+  if (keep != protocol::Keep::kBoth && latest != nullptr) return latest;
+  return named != nullptr ? named : before;
 }
 
 /// SAs stay as they are, whatever the configuration says now, and the policies follow them. Of the
@@ -137,7 +139,8 @@ store::InstalledGroup to_row(const protocol::InstallGroup& install, const Kernel
           .remove_on_stop = memo.on_stop == identity::StopPolicy::kRemove,
           .release_at = memo.release_at,
           .data_protocol = install.spec.ip_protocol,
-          .spi_prefix = memo.spi_prefix};
+          .spi_prefix = memo.spi_prefix,
+          .activate_at = memo.activate_at};
 }
 
 std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& row) {
@@ -160,7 +163,8 @@ std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& ro
       .not_after = row.not_after,
       .on_stop = row.remove_on_stop ? identity::StopPolicy::kRemove : identity::StopPolicy::kKeep,
       .release_at = row.release_at,
-      .spi_prefix = row.spi_prefix};
+      .spi_prefix = row.spi_prefix,
+      .activate_at = row.activate_at};
   return group;
 }
 
@@ -201,7 +205,7 @@ xfrm::KernelState kept_state(const store::InstalledGroup& row, const Placement& 
   xfrm::KernelState kept;
   for (const xfrm::SaState& sa : standing.sas) {
     const bool stays =
-        keep == protocol::Keep::kBoth ||
+        keep == protocol::Keep::kBoth || keep == protocol::Keep::kSwitched ||
         (keep == protocol::Keep::kNewest && xfrm::generation_of_reqid(sa.reqid) == newest);
     // One that is not as we made it is not bound to its sender.
     if (stays && sa.regular) kept.sas.push_back(sa.clone());

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/daemon/errors.h"
+#include "agent/daemon/process.h"
 #include "agent/daemon/version.h"
 
 namespace gkmpd::daemon {
@@ -146,12 +147,8 @@ void Agent::on_timeout() {
 void Agent::drain() {
   for (bool worked = true; worked;) {
     worked = false;
-    while (auto transmit = endpoint_.poll_transmit()) {
-      worked = true;
-      // The core speaks only in families that we have an address of.
-      UdpSocket* socket = find_socket(udp_, transmit->to.ip.family);
-      if (socket != nullptr) socket->send(transmit->to, transmit->octets, counters_);
-    }
+    // First what is to be done, then what tells others of it: a member that acknowledges an epoch
+    // and is killed has its SAs.
     while (auto event = endpoint_.poll_event()) {
       worked = true;
       std::visit(
@@ -164,6 +161,16 @@ void Agent::drain() {
           },
           *std::move(event));
     }
+    while (auto transmit = endpoint_.poll_transmit()) {
+      worked = true;
+      // The core speaks only in families that we have an address of.
+      UdpSocket* socket = find_socket(udp_, transmit->to.ip.family);
+      if (socket != nullptr) socket->send(transmit->to, transmit->octets, counters_);
+    }
+  }
+  if (take_dumps_withdrawn()) {
+    report({Report::Level::kWarning, "core-dumps-refused", "", "",
+            "process.core_dumps: the kernel keeps new memory for keys out of dumps no longer"});
   }
   notify_changes();
   if (const auto next = endpoint_.poll_timeout()) {
@@ -225,11 +232,7 @@ std::string Agent::answer(const Request& request) {
       for (const auto& group : agent.endpoint_.groups()) list.push_back(summary_json(group));
       return encode_reply("groups", list);
     }
-    std::string operator()(const ShowGroupRequest& r) const {
-      const auto group = agent.endpoint_.group(r.name);
-      if (!group) return encode_refusal({kNoSuchGroup, r.name});
-      return encode_reply("group", to_json(*group));
-    }
+    std::string operator()(const ShowGroupRequest& r) const { return agent.show_group(r.name); }
     std::string operator()(const StatusRequest&) const {
       return encode_reply("status", to_json(agent.status()));
     }
@@ -240,23 +243,50 @@ std::string Agent::answer(const Request& request) {
   return std::visit(Answer{*this}, request);
 }
 
-std::string Agent::list_sas(const std::string& group) {
+Result<std::vector<SaView>> Agent::read_sas() {
   auto usage = installer_.usage();
-  if (!usage) return encode_refusal(usage.error());
+  if (!usage) return pass_on(usage);
   const auto now_s = static_cast<std::uint64_t>(wall_now().time_since_epoch().count());
   std::map<GroupId, std::map<std::uint32_t, std::string>> senders;
-  Json list = Json::array();
-  bool known = group.empty();
+  std::vector<SaView> views;
   for (const auto& each : *usage) {
-    if (!group.empty() && each.name != group) continue;
-    known = true;
     if (!senders.contains(each.group)) {
       senders.emplace(each.group, endpoint_.sender_names(each.group));
     }
-    list.push_back(to_json(to_view(each, senders.at(each.group), now_s)));
+    views.push_back(to_view(each, senders.at(each.group), now_s));
   }
-  if (!known && !endpoint_.group(group)) return encode_refusal({kNoSuchGroup, group});
+  sender_totals_.look(views);
+  usage_noted_at_ = mono_now();
+  return views;
+}
+
+void Agent::note_usage() {
+  // Counts that cannot be read now may be at the next look; until then the totals stand still.
+  if (auto read = read_sas(); !read) counters_.count(read.error().kind);
+}
+
+std::string Agent::list_sas(const std::string& group) {
+  auto sas = read_sas();
+  if (!sas) return encode_refusal(sas.error());
+  Json list = Json::array();
+  for (const SaView& sa : *sas) {
+    if (group.empty() || sa.group == group) list.push_back(to_json(sa));
+  }
+  if (list.empty() && !group.empty() && !endpoint_.group(group)) {
+    return encode_refusal({kNoSuchGroup, group});
+  }
   return encode_reply("sas", list);
+}
+
+std::string Agent::show_group(const std::string& name) {
+  const auto group = endpoint_.group(name);
+  if (!group) return encode_refusal({kNoSuchGroup, name});
+  note_usage();
+  Json senders = Json::array();
+  for (const SenderView& sender : sender_totals_.of(name)) senders.push_back(to_json(sender));
+  Json view = to_json(*group);
+  view["senders"] = std::move(senders);
+  return encode_reply("group", view);
 }
 
 std::string Agent::create_group(const CreateGroupRequest& request) {
@@ -307,6 +337,7 @@ Status Agent::status() {
     status.kernel_error = standing.error().text();
   }
   status.kernel_lacks = kernel_lacks_;
+  status.kernel_hides_keys = installer_.hides_keys();
   status.groups = endpoint_.groups();
   for (const auto& [name, count] : endpoint_.counters())
     status.counters[std::string(name)] += count;

@@ -15,6 +15,7 @@
 #include "agent/daemon/link_follower.h"
 #include "agent/daemon/log.h"
 #include "agent/daemon/loop.h"
+#include "agent/daemon/sender_totals.h"
 #include "agent/daemon/startup.h"
 #include "agent/daemon/udp.h"
 #include "agent/protocol/endpoint.h"
@@ -65,6 +66,13 @@ class Agent {
   [[nodiscard]] std::string create_group(const CreateGroupRequest& request);
   /// Of one group, or of all if that is empty.
   [[nodiscard]] std::string list_sas(const std::string& group);
+  [[nodiscard]] std::string show_group(const std::string& name);
+  /// All SAs of ours with what the kernel counts of them, which goes into the senders' totals.
+  [[nodiscard]] Result<std::vector<SaView>> read_sas();
+  /// The same for the totals alone.
+  void note_usage();
+  /// Likewise, if the last look is long ago; groups that are gone are forgotten.
+  void note_usage_now_and_then();
 
   [[nodiscard]] std::string snapshot(const WatchRequest& watch) const;
   [[nodiscard]] Status status();
@@ -78,6 +86,8 @@ class Agent {
   void perform(const protocol::LeaveControl& event);
   /// To the log and the counters, if there was anything to repair.
   void note_repair(const std::string& group, const xfrm::Tally& done);
+  /// Tells once that the kernel shows no keys, if that is so.
+  void note_hidden_keys();
   /// Listens on the interface of that index, to all control addresses.
   [[nodiscard]] Result<void> move_to(unsigned interface);
   /// Tells watchers of groups that look different than when last told.
@@ -96,11 +106,14 @@ class Agent {
   std::vector<UdpSocket> udp_;
   protocol::Endpoint endpoint_;
   Counters counters_;
+  SenderTotals sender_totals_;
+  MonoTime usage_noted_at_{};
   std::map<GroupId, SocketAddress> joined_;
   std::map<std::string, std::string> told_;  // per group name, the last line for watchers
   std::vector<Loop::Source> udp_sources_;
   Loop::Source timer_;
   bool repaired_ = false;  // since `compare` began
+  bool hidden_keys_told_ = false;
   std::unique_ptr<KernelWatch> kernel_watch_;
   std::unique_ptr<LinkFollower> link_follower_;
   std::unique_ptr<ControlServer> control_;

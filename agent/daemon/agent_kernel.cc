@@ -1,6 +1,7 @@
 // The agent and its kernel: what is installed, what others change, and the interface.
 #include <algorithm>
 #include <ranges>
+#include <set>
 
 #include "agent/daemon/agent.h"
 #include "agent/daemon/errors.h"
@@ -9,18 +10,23 @@ namespace gkmpd::daemon {
 
 using protocol::Report;
 
+namespace {
+
+/// Between two looks at what SAs count that nobody asked for; shorter than that between two rounds
+/// of comparisons, so that each round begins with one.
+constexpr milliseconds kUsageInterval = kCheckInterval / 2;
+
+}  // namespace
+
 Result<void> Agent::follow_kernel(unsigned interface) {
   const auto tell = [this](const Report& each) { report(each); };
-  const auto addresses = [this] {
-    std::vector<IpAddress> all;
-    for (const auto& group : endpoint_.groups()) all.push_back(group.data_address);
-    return all;
-  };
+  const auto addresses = [this] { return endpoint_.data_addresses(); };
   auto kernel = KernelWatch::start(
       loop_, counters_, installer_.port_id(),
       {addresses, [this](const IpAddress& address) { return compare(address); }, tell});
   if (!kernel) return pass_on(kernel);
   kernel_watch_ = *std::move(kernel);
+  installer_.before_sas_go([this] { note_usage(); });
   auto links = LinkFollower::start(loop_, interface,
                                    {[this] { return check_interface(config_); },
                                     [this] {
@@ -34,10 +40,19 @@ Result<void> Agent::follow_kernel(unsigned interface) {
 }
 
 bool Agent::compare(const IpAddress& data_address) {
+  note_usage_now_and_then();
   repaired_ = false;
   endpoint_.handle_kernel_change(now(), data_address);
   drain();
   return repaired_;
+}
+
+void Agent::note_usage_now_and_then() {
+  if (mono_now() - usage_noted_at_ < kUsageInterval) return;
+  note_usage();
+  std::set<std::string> names;
+  for (const auto& group : endpoint_.groups()) names.insert(group.name);
+  sender_totals_.keep_only(names);
 }
 
 void Agent::perform(protocol::InstallGroup event) {
@@ -51,6 +66,7 @@ void Agent::perform(protocol::InstallGroup event) {
     repaired_ = true;
     if (installed || installed.error().kind == kOutboundBurnt) note_repair(name, done);
   }
+  note_hidden_keys();
   endpoint_.handle_installed(now(), id, installed);
 }
 
@@ -63,7 +79,16 @@ void Agent::perform(const protocol::KeepGroup& event) {
     const auto group = std::ranges::find(groups, event.group, &protocol::GroupView::id);
     if (kept) note_repair(group == groups.end() ? to_hex(event.group) : group->name, done);
   }
+  note_hidden_keys();
   endpoint_.handle_kept(now(), event.id, kept);
+}
+
+void Agent::note_hidden_keys() {
+  if (hidden_keys_told_ || !installer_.hides_keys()) return;
+  hidden_keys_told_ = true;
+  report({Report::Level::kWarning, "kernel-hides-keys", "", "",
+          "the kernel is locked down for confidentiality: an SA of ours that another program "
+          "replaced by one under another key, and alike otherwise, is not noticed"});
 }
 
 void Agent::note_repair(const std::string& group, const xfrm::Tally& done) {

@@ -84,7 +84,7 @@ bool use_next(protocol::InstallGroup& wanted, std::uint32_t spi) {
 void prefer_standing(protocol::InstallGroup& wanted, const xfrm::KernelState& standing) {
   const auto stands = [&](const xfrm::SenderSa& sa) {
     return std::ranges::any_of(standing.sas, [&](const xfrm::SaState& there) {
-      return there.id() == id_of(wanted.spec, sa) && there.regular && there.key.equals(sa.key);
+      return there.id() == id_of(wanted.spec, sa) && there.regular && there.may_have_key(sa.key);
     });
   };
   const auto first = std::ranges::find_if(wanted.spec.senders, &xfrm::SenderSa::outbound);
@@ -263,6 +263,7 @@ Result<std::vector<std::uint32_t>> Installer::burn(const protocol::InstallGroup&
 Result<void> Installer::execute(const GroupId& group, const EpochId& epoch,
                                 const std::vector<xfrm::Stage>& stages) {
   if (stages.empty()) return {};
+  if (xfrm::tally(stages).sas_removed > 0) before_sas_go_();
   // From here on nobody knows, unless the kernel says otherwise, that the keys were not used.
   std::set<Outbound> open;
   for (const std::uint32_t spi : xfrm::new_outbound_spis(stages)) {
@@ -321,7 +322,7 @@ void Installer::carry_received(protocol::InstallGroup& wanted, const xfrm::Kerne
     const auto known = before.numbers.find(id);
     if (known != before.numbers.end()) sa.last_received = known->second;
     const auto found = there.find(id);
-    if (found != there.end() && found->second->key.equals(sa.key)) {
+    if (found != there.end() && found->second->may_have_key(sa.key)) {
       sa.last_received = std::max(sa.last_received, found->second->last_received);
     }
     if (sa.last_received != 0) numbers.emplace(id, sa.last_received);

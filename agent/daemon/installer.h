@@ -59,8 +59,13 @@ class Installer {
   [[nodiscard]] Result<protocol::Kept> keep(const GroupId& group, protocol::Keep keep, WallTime now,
                                             xfrm::Tally* done = nullptr);
 
+  /// Called before each change that takes SAs out of the kernel, and their counters with them.
+  void before_sas_go(std::function<void()> hook) { before_sas_go_ = std::move(hook); }
+
   /// Of our requests to the kernel: events that carry it are the echo of our own doing.
   [[nodiscard]] std::uint32_t port_id() const { return kernel_.port_id(); }
+  /// True once the kernel has shown SAs of ours without their keys.
+  [[nodiscard]] bool hides_keys() const { return kernel_.hides_keys(); }
 
   struct Removal {
     std::size_t objects = 0;          // SAs and policies that stood
@@ -140,6 +145,7 @@ class Installer {
   store::Store& store_;
   KernelPlace place_;
   SettingsByGroup settings_;
+  std::function<void()> before_sas_go_ = [] {};
   /// Burnt by this run for an installation that certainly did not come to it: still free.
   std::set<Outbound> unused_;
   /// Of each group's wanted inbound SAs. Another epoch may have the same SPIs under other keys.

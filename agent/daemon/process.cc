@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "agent/base/secret.h"
@@ -45,6 +47,15 @@ bool keep_keys_apart(const Reporter& report) {
   return apart && secrets_stay_out_of_dumps();
 }
 
+std::atomic_bool dumps_withdrawn = false;
+
+/// Called within an allocation: no more than a system call. Without dumps a crash shows no key, and
+/// whoever could read our memory all the same may read keys anyway.
+void withdraw_dumps() {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) std::_Exit(EXIT_FAILURE);
+  dumps_withdrawn = true;
+}
+
 void lock_memory(const Reporter& report) {
   if (!may_lock_without_end()) {
     report({Report::Level::kWarning, "memory-not-locked", "", "",
@@ -66,10 +77,13 @@ void harden_process(bool core_dumps, const Reporter& report) {
             "process.core_dumps: keys cannot be kept out of a dump here"});
   }
   // Asked for explicitly both ways: a program with file capabilities begins undumpable.
+  if (dumpable) when_secrets_come_into_dumps(withdraw_dumps);
   if (::prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0, 0, 0) != 0) {
     report({Report::Level::kWarning, "core-dumps-allowed", "", "", std::strerror(errno)});
   }
   lock_memory(report);
 }
+
+bool take_dumps_withdrawn() { return dumps_withdrawn.exchange(false); }
 
 }  // namespace gkmpd::daemon

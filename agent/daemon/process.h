@@ -10,7 +10,10 @@ namespace gkmpd::daemon {
 /// reported, and not fatal.
 ///
 /// `core_dumps` allows dumps, and that ptrace with them, if all that holds keys is left out of
-/// them.
+/// them. Should the kernel refuse that later, for new pages, none is made any more.
 void harden_process(bool core_dumps, const Reporter& report);
+
+/// True once, after core dumps were allowed and then no more.
+[[nodiscard]] bool take_dumps_withdrawn();
 
 }  // namespace gkmpd::daemon

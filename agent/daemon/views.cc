@@ -64,6 +64,13 @@ Json to_json(const SaView& sa) {
               {"forged", usage.forged}};
 }
 
+Json to_json(const SenderView& sender) {
+  return Json{{"name", sender.name},         {"address", sender.address.text()},
+              {"packets", sender.packets},   {"octets", sender.octets},
+              {"replayed", sender.replayed}, {"behind_window", sender.behind_window},
+              {"forged", sender.forged}};
+}
+
 std::string lacks_text(const std::vector<xfrm::KernelLack>& lacks) {
   // What lacks for one reason stands together, in the order of first appearance; first the families
   // of a suite, then the suites.
@@ -176,7 +183,8 @@ Json to_json(const Status& status) {
                 {"policies", status.kernel_policies},
                 {"recorded", status.kernel_recorded},
                 {"error", status.kernel_error},
-                {"lacks", lacks_json(status.kernel_lacks)}}},
+                {"lacks", lacks_json(status.kernel_lacks)},
+                {"hides_keys", status.kernel_hides_keys}}},
               {"groups", std::move(groups)},
               {"counters", std::move(counters)}};
 }

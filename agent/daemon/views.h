@@ -42,6 +42,7 @@ struct Status {
   std::uint64_t kernel_recorded = 0;  // SAs and policies in our record
   std::string kernel_error;
   std::vector<xfrm::KernelLack> kernel_lacks;
+  bool kernel_hides_keys = false;
   std::vector<protocol::GroupView> groups;
   std::map<std::string, std::uint64_t> counters;
 };
@@ -56,7 +57,20 @@ struct SaView {
   xfrm::SaUsage usage = {};
 };
 
+/// What passed and was dropped under all SAs of one sender in a group.
+struct SenderView {
+  std::string name;   // host name; empty if not known, or any
+  IpAddress address;  // unspecified: any sender's
+  std::uint64_t packets = 0;
+  std::uint64_t octets = 0;
+  std::uint64_t replayed = 0;       // as in SaUsage
+  std::uint64_t behind_window = 0;  // likewise
+  std::uint64_t forged = 0;         // likewise
+  friend bool operator==(const SenderView&, const SenderView&) = default;
+};
+
 [[nodiscard]] Json to_json(const SaView& sa);
+[[nodiscard]] Json to_json(const SenderView& sender);
 [[nodiscard]] Json to_json(const protocol::GroupView& group);
 /// Name, id, role, state, controller and how many members are in which state.
 [[nodiscard]] Json summary_json(const protocol::GroupView& group);

@@ -8,24 +8,28 @@ namespace gkmpd::protocol {
 
 AdoptedGroups::AdoptedGroups(const std::vector<AdoptedGroup>& groups, Now now) {
   for (const AdoptedGroup& group : groups) {
-    groups_.try_emplace(group.id, Entry{.group = group,
-                                        .release_at = now.mono + (group.memo.release_at - now.wall),
-                                        .expire_at = now.mono + (group.memo.not_after - now.wall),
-                                        .ask_at = now.mono});
+    groups_.try_emplace(group.id,
+                        Entry{.group = group,
+                              .activate_at = now.mono + (group.memo.activate_at - now.wall),
+                              .release_at = now.mono + (group.memo.release_at - now.wall),
+                              .expire_at = now.mono + (group.memo.not_after - now.wall),
+                              .ask_at = now.mono});
   }
 }
 
-bool AdoptedGroups::supersede(const GroupId& group) {
+std::optional<AdoptedGroups::Times> AdoptedGroups::supersede(const GroupId& group) {
   const auto found = groups_.find(group);
-  if (found == groups_.end()) return false;
-  const bool at_work = !found->second.expired();
+  if (found == groups_.end()) return std::nullopt;
+  const Entry entry = std::move(found->second);
   groups_.erase(found);
-  return at_work;
+  if (entry.expired()) return std::nullopt;
+  return Times{entry.group.epoch_id, entry.activate_at, entry.release_at};
 }
 
 void AdoptedGroups::keep_ended(AdoptedGroup group) {
   const GroupId id = group.id;
   groups_.insert_or_assign(id, Entry{.group = std::move(group),
+                                     .activate_at = {},
                                      .release_at = {},
                                      .expire_at = {},
                                      .keep = Keep::kClosed,
@@ -34,7 +38,21 @@ void AdoptedGroups::keep_ended(AdoptedGroup group) {
 
 Keep AdoptedGroups::Entry::keep_at(MonoTime now) const {
   if (expired() || now >= expire_at) return Keep::kClosed;
-  return now >= release_at ? Keep::kNewest : Keep::kBoth;
+  if (now >= release_at) return Keep::kNewest;
+  return now >= activate_at ? Keep::kSwitched : Keep::kBoth;
+}
+
+MonoTime AdoptedGroups::Entry::changes_at() const {
+  switch (keep) {
+    case Keep::kBoth:
+      return std::min({activate_at, release_at, expire_at});
+    case Keep::kSwitched:
+      return std::min(release_at, expire_at);
+    case Keep::kNewest:
+    case Keep::kClosed:
+      return expire_at;
+  }
+  return expire_at;
 }
 
 void AdoptedGroups::ask(Context& context, Entry& entry, bool repair) {
@@ -90,8 +108,7 @@ std::optional<MonoTime> AdoptedGroups::next_timeout() const {
   for (const auto& [id, entry] : groups_) {
     keep_earlier(earliest, entry.ask_at);
     if (entry.expired()) continue;
-    keep_earlier(earliest, entry.keep == Keep::kBoth ? std::min(entry.release_at, entry.expire_at)
-                                                     : entry.expire_at);
+    keep_earlier(earliest, entry.changes_at());
   }
   return earliest;
 }

@@ -15,15 +15,21 @@ class AdoptedGroups {
   AdoptedGroups() = default;
   AdoptedGroups(const std::vector<AdoptedGroup>& groups, Now now);
 
-  /// This host has keys of the group now, which take the place of what stands. True if SAs of the
-  /// earlier epoch may still be at work.
-  bool supersede(const GroupId& group);
+  /// When an adopted epoch is sent under, and when nothing of the one before it is of use any more.
+  struct Times {
+    EpochId epoch_id{};
+    MonoTime activate_at;
+    MonoTime release_at;
+  };
+  /// This host has keys of the group now, which take the place of what stands. Nothing if no SAs of
+  /// an earlier run can be at work any more.
+  std::optional<Times> supersede(const GroupId& group);
   /// An ended group of this run that is being created anew: until it has keys, guard and inbound
   /// policy are kept here.
   void keep_ended(AdoptedGroup group);
 
-  /// Asks for what is to be kept (KeepGroup): at the start, when the epoch before is done with, and
-  /// when the epoch ends, which is reported.
+  /// Asks for what is to be kept (KeepGroup): at the start, when the epoch is to be sent under,
+  /// when the one before is done with, and when the epoch ends, which is reported.
   void handle_timeout(Context& context, Now now);
   /// Asks anew for groups of that data address.
   void handle_kernel_change(Context& context, const IpAddress& data_address);
@@ -37,6 +43,7 @@ class AdoptedGroups {
  private:
   struct Entry {
     AdoptedGroup group;
+    MonoTime activate_at;
     MonoTime release_at;
     MonoTime expire_at;
     Keep keep = Keep::kBoth;
@@ -46,6 +53,8 @@ class AdoptedGroups {
 
     [[nodiscard]] bool expired() const { return keep == Keep::kClosed; }
     [[nodiscard]] Keep keep_at(MonoTime now) const;
+    /// When that changes next.
+    [[nodiscard]] MonoTime changes_at() const;
   };
 
   static void ask(Context& context, Entry& entry, bool repair);

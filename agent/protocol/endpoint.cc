@@ -1,6 +1,7 @@
 #include "agent/protocol/endpoint.h"
 
 #include <algorithm>
+#include <set>
 
 #include "agent/protocol/command_side.h"
 #include "agent/protocol/controller_group.h"
@@ -283,6 +284,12 @@ std::optional<GroupView> Endpoint::group(std::string_view name) const {
     if (view.name == name) return std::move(view);
   }
   return std::nullopt;
+}
+
+std::vector<IpAddress> Endpoint::data_addresses() const {
+  std::set<IpAddress> all;
+  for (const auto& [id, group] : impl_->context().addresses) all.insert(group.data);
+  return {all.begin(), all.end()};
 }
 
 std::map<std::uint32_t, std::string> Endpoint::sender_names(const GroupId& group) const {

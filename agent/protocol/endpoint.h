@@ -71,6 +71,8 @@ struct GroupMemo {
   /// The end of the deactivation delay: from then on nothing of the epoch before is of use.
   WallTime release_at{};
   std::uint8_t spi_prefix = 0;  // 0: not known, of a group that a former version recorded
+  /// The end of the activation delay: from then on this host sends under the epoch.
+  WallTime activate_at{};
   friend bool operator==(const GroupMemo&, const GroupMemo&) = default;
 };
 
@@ -115,9 +117,10 @@ struct InstallGroup {
 
 /// What stays in the kernel of an adopted group beside guard and inbound policy.
 enum class Keep : std::uint8_t {
-  kBoth,    // SAs of every epoch that stands, and sending under the one that is sent under
-  kNewest,  // SAs of the newest epoch, and sending under it
-  kClosed,  // none: the epoch has ended
+  kBoth,      // SAs of every epoch that stands, and sending under the one that is sent under
+  kSwitched,  // SAs of every epoch that stands, and sending under the newest
+  kNewest,    // SAs of the newest epoch, and sending under it
+  kClosed,    // none: the epoch has ended
 };
 
 /// Make the kernel hold that much of a group of which there are no keys here. Guard and inbound
@@ -251,6 +254,8 @@ class Endpoint {
   [[nodiscard]] const identity::Host& self() const;
   [[nodiscard]] std::vector<GroupView> groups() const;
   [[nodiscard]] std::optional<GroupView> group(std::string_view name) const;
+  /// Of every group that has, or is to have, something in the kernel; each once.
+  [[nodiscard]] std::vector<IpAddress> data_addresses() const;
   /// Whose SPIs they are, of the epoch that is held of the group; none without one, and none of an
   /// SPI that all senders share.
   [[nodiscard]] std::map<std::uint32_t, std::string> sender_names(const GroupId& group) const;

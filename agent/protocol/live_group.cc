@@ -13,16 +13,27 @@ LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, 
     : context_(&context),
       token_(std::move(token)),
       epoch_(std::move(epoch)),
-      activate_at_(now.mono + milliseconds(epoch_.statement.activation_delay_ms)),
-      release_by_(now.wall +
-                  std::chrono::ceil<seconds>(milliseconds(epoch_.statement.deactivation_delay_ms))),
       expire_at_(now.mono + (epoch_.statement.not_after - now.wall)) {
-  const bool adopted = context_->adopted.supersede(token_.group_id);
-  if (adopted || (before != nullptr && !before->expired())) {
-    release_at_ = now.mono + milliseconds(epoch_.statement.deactivation_delay_ms);
-  }
+  begin_delays(now, before != nullptr && !before->expired());
   context_->out.event(JoinControl{token_.group_id, control_multicast()});
   install(now);
+}
+
+void LiveGroup::begin_delays(Now now, bool before) {
+  const auto adopted = context_->adopted.supersede(token_.group_id);
+  MonoTime activate = now.mono + milliseconds(epoch_.statement.activation_delay_ms);
+  MonoTime release = now.mono + milliseconds(epoch_.statement.deactivation_delay_ms);
+  // All others began theirs when this host did: whoever began anew would send under the epoch
+  // before when nobody hears that any more.
+  if (adopted && adopted->epoch_id == epoch_.id) {
+    activate = std::clamp(adopted->activate_at, now.mono, activate);
+    release = std::clamp(adopted->release_at, now.mono, release);
+  }
+  activate_at_ = activate;
+  if (adopted || before) release_at_ = release;
+  // The wall clock tells whole seconds: one more, or the next start might come too early.
+  activate_by_ = now.wall + std::chrono::ceil<seconds>(activate - now.mono) + seconds(1);
+  release_by_ = now.wall + std::chrono::ceil<seconds>(release - now.mono) + seconds(1);
 }
 
 void LiveGroup::handle_timeout(Now now) {
@@ -157,7 +168,8 @@ GroupMemo LiveGroup::memo() const {
           .not_after = statement.not_after,
           .on_stop = token_.policy.on_stop,
           .release_at = release_by_,
-          .spi_prefix = token_.policy.spi_prefix};
+          .spi_prefix = token_.policy.spi_prefix,
+          .activate_at = activate_by_};
 }
 
 xfrm::Generation LiveGroup::generation() const {

@@ -11,7 +11,8 @@ class LiveGroup {
   /// Asks for the control address to be joined and the SAs to be installed; the outbound SA is used
   /// only after the statement's activation delay. If an epoch before this one is at work (held by
   /// this run and named in `before`, or adopted), it is used until then, and its SAs go only after
-  /// the deactivation delay.
+  /// the deactivation delay. If it is this very epoch that was adopted, the delays go on as they
+  /// began.
   LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now,
             const LiveGroup* before = nullptr);
   LiveGroup(LiveGroup&&) = default;
@@ -39,6 +40,9 @@ class LiveGroup {
   [[nodiscard]] AdoptedGroup to_adopted() const;
 
  private:
+  /// Begins the delays, or takes them up where an earlier run of the agent began them.
+  void begin_delays(Now now, bool before);
+
   enum class Cause { kOurs, kRepair };
 
   /// Spec and standby of `install`.
@@ -61,7 +65,9 @@ class LiveGroup {
   Epoch epoch_;
   std::optional<MonoTime> activate_at_;
   std::optional<MonoTime> release_at_;  // until then the epoch before may stand
-  WallTime release_by_;                 // the same for the next start, whatever there was before
+  /// Both delays for the next start, whatever there was before.
+  WallTime activate_by_;
+  WallTime release_by_;
   MonoTime expire_at_;
   bool expired_ = false;
   bool active_ = false;  // the activation delay is over

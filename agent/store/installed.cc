@@ -16,6 +16,7 @@ bool read_group(const Statement& row, InstalledGroup& group) {
   group.not_after = from_unix(row.number(14));
   group.remove_on_stop = row.number(15) == 1;
   group.release_at = from_unix(row.number(16));
+  group.activate_at = from_unix(row.number(19));
   return read_array(row, 1, group.group) && read_number(row, 6, group.data_port) &&
          read_number(row, 8, group.control_port) && read_array(row, 9, group.epoch_id) &&
          read_number(row, 10, group.tuple.token_version) &&
@@ -27,7 +28,8 @@ bool read_group(const Statement& row, InstalledGroup& group) {
 constexpr const char* kSelectGroups =
     "SELECT network_namespace, group_id, group_name, role, controller, data_address, data_port,"
     " control_address, control_port, epoch_id, tuple_token_version, tuple_term, tuple_rank,"
-    " tuple_epoch, not_after, remove_on_stop, release_at, data_protocol, spi_prefix"
+    " tuple_epoch, not_after, remove_on_stop, release_at, data_protocol, spi_prefix,"
+    " activate_at"
     " FROM installed_groups";
 
 }  // namespace
@@ -48,7 +50,7 @@ Result<std::vector<InstalledGroup>> read_installed_groups(const Database& databa
 Result<void> write_installed_group(Database& database, const InstalledGroup& group) {
   Statement write(database, kWriteFailed,
                   "INSERT OR REPLACE INTO installed_groups"
-                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   write.bind(group.network_namespace).bind(group.group).bind(group.name);
   write.bind(static_cast<std::uint64_t>(group.role)).bind(group.controller);
   write.bind(group.data_address).bind(group.data_port);
@@ -57,6 +59,7 @@ Result<void> write_installed_group(Database& database, const InstalledGroup& gro
   write.bind(group.tuple.epoch).bind(to_unix(group.not_after));
   write.bind(std::uint64_t{group.remove_on_stop}).bind(to_unix(group.release_at));
   write.bind(group.data_protocol).bind(group.spi_prefix);
+  write.bind(to_unix(group.activate_at));
   return write.run();
 }
 

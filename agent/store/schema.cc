@@ -106,8 +106,14 @@ UPDATE installed_groups SET spi_prefix = coalesce(
    AND held.network_namespace = installed_groups.network_namespace), 0);
 )";
 
-constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2, kVersion3,
-                                                         kVersion4};
+// Of an epoch that is just coming, what versions before switched to only then.
+constexpr const char* kVersion5 = R"(
+ALTER TABLE installed_groups ADD COLUMN activate_at INTEGER NOT NULL DEFAULT 0;
+UPDATE installed_groups SET activate_at = release_at;
+)";
+
+constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2, kVersion3, kVersion4,
+                                                         kVersion5};
 
 Result<std::uint64_t> pragma_number(const Database& database, const char* sql) {
   Statement statement(database, kOpenFailed, sql);

@@ -64,6 +64,7 @@ struct InstalledGroup {
   WallTime release_at{};        // the end of the deactivation delay
   std::uint8_t data_protocol = 17;
   std::uint8_t spi_prefix = 0;  // 0: not known, of a store of schema 3 without SAs
+  WallTime activate_at{};       // the end of the activation delay
   friend bool operator==(const InstalledGroup&, const InstalledGroup&) = default;
 };
 

@@ -120,19 +120,14 @@ bool KernelRules::on_keep(HostIndex host, const GroupId& group, xfrm::Generation
         installed.sas, [&](const Sa& sa) { return sa.outbound && sa.generation == generation; });
   };
   if (installed.protects && !sends_under(*installed.protects)) installed.protects.reset();
-  if (!installed.protects && keep == protocol::Keep::kNewest && sends_under(newest)) {
-    installed.protects = newest;
-  }
+  const bool switches = keep == protocol::Keep::kSwitched || keep == protocol::Keep::kNewest;
+  if (switches && sends_under(newest)) installed.protects = newest;
   return installed.protects.has_value();
 }
 
-/// A restarted host counts its activation delay anew.
+/// A restarted host counts its activation delay anew; an agent that adopts the epoch does not.
 void KernelRules::on_crash(HostIndex host) {
   kernels_.erase(host);
-  std::erase_if(first_install_, [&](const auto& entry) { return entry.first.first == host; });
-}
-
-void KernelRules::on_kill(HostIndex host) {
   std::erase_if(first_install_, [&](const auto& entry) { return entry.first.first == host; });
 }
 

@@ -30,8 +30,6 @@ class KernelRules {
                              protocol::Keep keep);
   /// The host has stopped, and its SAs are removed.
   void on_crash(HostIndex host);
-  /// Only its agent has.
-  void on_kill(HostIndex host);
   /// The agent has started again and shows `views`.
   void on_start(MonoTime now, HostIndex host, const std::vector<protocol::GroupView>& views);
   void at_end(MonoTime now);

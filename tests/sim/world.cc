@@ -184,7 +184,6 @@ void World::crash(HostIndex index) {
 
 void World::kill(HostIndex index) {
   end_agent(index);
-  kernels_.on_kill(index);
   note(index, "kill", {});
 }
 

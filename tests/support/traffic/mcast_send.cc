@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <map>
@@ -26,6 +27,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kBatch = 32;
 /// Pause between batches when they are not yet due.
 constexpr std::chrono::milliseconds kPace{2};
+
+volatile std::sig_atomic_t stop_asked = 0;
 
 struct Settings {
   GroupOptions group;
@@ -82,7 +85,7 @@ Totals send_all(const Settings& settings, int fd) {
   Totals totals;
   Batch batch(settings.size);
   Schedule schedule(settings.rate_pps, settings.count, Clock::now());
-  for (std::uint64_t next = 0; next < settings.count;) {
+  for (std::uint64_t next = 0; next < settings.count && stop_asked == 0;) {
     const std::uint64_t now_due = schedule.due(next, Clock::now());
     if (now_due <= next) {
       std::this_thread::sleep_for(kPace);
@@ -135,5 +138,11 @@ int main(int argc, char** argv) {
   app.add_flag("--no-loop", no_loop, "no copy to listeners on this host");
   CLI11_PARSE(app, argc, argv);
   settings.send.loop = !no_loop;
+
+  // SIGTERM and SIGINT end the sending, not the report.
+  struct sigaction on_stop = {};
+  on_stop.sa_handler = [](int) { gkmpd::traffic::stop_asked = 1; };
+  sigaction(SIGTERM, &on_stop, nullptr);
+  sigaction(SIGINT, &on_stop, nullptr);
   return gkmpd::traffic::run(settings);
 }

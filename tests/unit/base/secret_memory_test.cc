@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/base/secret.h"
+#include "tests/support/refusing_madvise.h"
 
 namespace gkmpd {
 namespace {
@@ -112,6 +113,25 @@ TEST(SecretMemory, PagesAreLeftOutOfCoreDumps) {
   EXPECT_TRUE(memory.stays_out_of_dumps());
   const std::vector<std::uint8_t> ordinary(32);
   EXPECT_FALSE(has_flag(ordinary.data(), "dd"));
+}
+
+TEST(SecretMemory, TellsOnceWhenTheKernelLeavesPagesInDumpsAfterAll) {
+  static int told = 0;
+  SecretMemory memory;
+  memory.when_in_dumps([] { ++told; });
+  (void)memory.allocate(32);
+  EXPECT_EQ(told, 0);
+  test::refuse_to_leave_out_of_dumps(true);
+  (void)memory.allocate(16);
+  EXPECT_EQ(told, 0) << "of a page that was left out before";
+  (void)memory.allocate(SecretMemory::kLargestShared + 1);
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(memory.stays_out_of_dumps());
+  (void)memory.allocate(SecretMemory::kLargestShared + 1);
+  test::refuse_to_leave_out_of_dumps(false);
+  (void)memory.allocate(SecretMemory::kLargestShared + 1);
+  EXPECT_EQ(told, 1);
+  EXPECT_FALSE(memory.stays_out_of_dumps()) << "what lies there lies there";
 }
 
 TEST(SecretMemory, SecretsLieThereUnlessTheSanitizerWantsThemOnTheHeap) {

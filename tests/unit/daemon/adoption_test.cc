@@ -46,7 +46,8 @@ protocol::InstallGroup install() {
                 .not_after = kNow + seconds(60),
                 .on_stop = identity::StopPolicy::kRemove,
                 .release_at = kNow + seconds(5),
-                .spi_prefix = 10};
+                .spi_prefix = 10,
+                .activate_at = kNow + seconds(1)};
   return value;
 }
 
@@ -239,6 +240,27 @@ TEST_F(KeptState, TheEpochBeforeGoesAndSendingIsSwitchedFirst) {
   ASSERT_EQ(stages.size(), 2U);
   EXPECT_TRUE(std::get<xfrm::PutPolicy>(stages[0].operations.at(0)).replace);
   EXPECT_EQ(stages[1].operations.size(), 2U);
+}
+
+TEST_F(KeptState, SendingIsSwitchedWhileTheEpochBeforeIsHeard) {
+  add_earlier();
+  const auto left = kept(Keep::kSwitched);
+  EXPECT_EQ(left.sas.size(), 4U);
+  ASSERT_EQ(left.policies.size(), 6U);
+  EXPECT_EQ(left.policies[5].reqid, xfrm::reqid(kSlot, kGeneration, xfrm::SaDirection::kOut));
+  const auto stages = operations(Keep::kSwitched);
+  ASSERT_EQ(stages.size(), 1U);
+  ASSERT_EQ(stages[0].operations.size(), 1U);
+  EXPECT_TRUE(std::get<xfrm::PutPolicy>(stages[0].operations[0]).replace);
+}
+
+// An agent may be killed between the record of an epoch and its SAs.
+TEST_F(KeptState, NothingIsSwitchedToWhatIsNotThere) {
+  add_earlier();
+  std::erase_if(kernel_.sas, [](const xfrm::SaState& sa) {
+    return sa.outbound() && xfrm::generation_of_reqid(sa.reqid) == kGeneration;
+  });
+  EXPECT_TRUE(operations(Keep::kSwitched).empty());
 }
 
 TEST_F(KeptState, BeforeTheSwitchOnlyTheEpochBeforeIsSentUnder) {

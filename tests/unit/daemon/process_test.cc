@@ -7,8 +7,10 @@
 #include <cstdlib>
 #include <string>
 
+#include "agent/base/secret.h"
 #include "agent/base/secret_memory.h"
 #include "agent/crypto/memory.h"
+#include "tests/support/refusing_madvise.h"
 
 namespace gkmpd::daemon {
 namespace {
@@ -45,6 +47,17 @@ TEST_F(Process, WithCoreDumpsItIsDumpableOnlyIfSecretsStayOut) {
     // Under AddressSanitizer secrets lie on the heap.
     const bool stay_out = secrets_stay_out_of_dumps();
     return undumpable() != stay_out && says(reports, "core-dumps-refused") != stay_out;
+  };
+  EXPECT_EXIT(harden_and_end(true, as_wanted), testing::ExitedWithCode(0), "");
+}
+
+TEST_F(Process, DumpsThatWereAllowedAreNoMoreWhenKeysWouldBeInThem) {
+  const auto as_wanted = [](const std::string&) {
+    if (!secrets_stay_out_of_dumps()) return true;  // under AddressSanitizer: never allowed
+    if (undumpable() || take_dumps_withdrawn()) return false;
+    gkmpd::test::refuse_to_leave_out_of_dumps(true);
+    const Secret large(100'000);
+    return undumpable() && take_dumps_withdrawn() && !take_dumps_withdrawn();
   };
   EXPECT_EXIT(harden_and_end(true, as_wanted), testing::ExitedWithCode(0), "");
 }

@@ -69,6 +69,12 @@ TEST(Views, SaHasItsPromisedShape) {
   EXPECT_EQ(to_json(sa)["used"], false);
 }
 
+TEST(Views, SenderHasItsPromisedShape) {
+  EXPECT_EQ(to_json(SenderView{"a", *IpAddress::parse("10.9.0.1"), 7, 700, 1, 2, 3}).dump(),
+            "{\"name\":\"a\",\"address\":\"10.9.0.1\",\"packets\":7,\"octets\":700,"
+            "\"replayed\":1,\"behind_window\":2,\"forged\":3}");
+}
+
 TEST(Views, AGroupWithoutEpochSaysNull) {
   protocol::GroupView group;
   EXPECT_TRUE(to_json(group)["tuple"].is_null());
@@ -128,6 +134,9 @@ TEST(Views, StatusTellsWhatTheKernelLacks) {
   Status status;
   EXPECT_EQ(to_json(status)["kernel"]["lacks"].dump(), "[]");
   EXPECT_EQ(ctl::status_text(to_json(status)).find("kernel lacks"), std::string::npos);
+  EXPECT_EQ(to_json(status)["kernel"]["hides_keys"], false);
+  status.kernel_hides_keys = true;
+  EXPECT_EQ(to_json(status)["kernel"]["hides_keys"], true);
   status.kernel_lacks = kLacks;
   EXPECT_EQ(to_json(status)["kernel"]["lacks"][1].dump(),
             "{\"suite\":\"null-hmac-sha-256\",\"family\":\"IPv4\",\"only_esn\":true,"

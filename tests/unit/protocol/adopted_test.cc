@@ -46,6 +46,8 @@ TEST_F(Adopted, InstallsTellWhatTheNextStartHasToKnow) {
     EXPECT_EQ(memo.tuple, live.tuple);
     EXPECT_EQ(memo.not_after, live.not_after);
     EXPECT_EQ(memo.on_stop, identity::StopPolicy::kKeep);
+    EXPECT_EQ(memo.release_at - memo.activate_at, seconds(4));
+    EXPECT_LE(memo.release_at, net_.now().wall) << "no later than they are over for those who run";
   }
 }
 
@@ -91,17 +93,20 @@ TEST_F(Adopted, WhatDoesNotStandIsShown) {
 TEST_F(Adopted, IsKeptAsFarAsItIsOfUse) {
   using protocol::Keep;
   restart("b");
+  net_.node("b").adopted[0].memo.activate_at = net_.now().wall + seconds(1);
   net_.node("b").adopted[0].memo.release_at = net_.now().wall + seconds(3);
   net_.restart(net_.node("b"));
   const auto& kept = net_.node("b").kept;
-  net_.pass(milliseconds(2900));
+  net_.pass(milliseconds(900));
   EXPECT_EQ(kept, (std::vector{Keep::kBoth})) << "at once";
+  net_.pass(milliseconds(2000));
+  EXPECT_EQ(kept, (std::vector{Keep::kBoth, Keep::kSwitched}));
   net_.pass(milliseconds(200));
-  EXPECT_EQ(kept, (std::vector{Keep::kBoth, Keep::kNewest}));
+  EXPECT_EQ(kept, (std::vector{Keep::kBoth, Keep::kSwitched, Keep::kNewest}));
   net_.pass(view("b").not_after - net_.now().wall + seconds(1));
-  EXPECT_EQ(kept, (std::vector{Keep::kBoth, Keep::kNewest, Keep::kClosed}));
+  EXPECT_EQ(kept, (std::vector{Keep::kBoth, Keep::kSwitched, Keep::kNewest, Keep::kClosed}));
   net_.pass(seconds(100));
-  EXPECT_EQ(kept.size(), 3U);
+  EXPECT_EQ(kept.size(), 4U);
 }
 
 TEST_F(Adopted, WhatIsKeptIsLookedAtAgainWhenAsked) {
@@ -186,6 +191,29 @@ TEST_F(Adopted, NewKeysTakeOverWithoutAMomentWithoutAny) {
     EXPECT_TRUE(net_.node(name).kernel->active_generation) << name;
     EXPECT_EQ(net_.node(name).kernel->earlier, Earlier::kRemove) << name;
   }
+}
+
+TEST_F(Adopted, TheSameEpochTakenAgainGoesOnWithItsDelays) {
+  options_.version = 2;
+  options_.activation_delay_ms = 30'000;
+  options_.deactivation_delay_ms = 40'000;
+  restart("a");
+  // b takes the epoch and ends; a never hears that it did, and asks it again.
+  net_.filter = [](Sent& sent) { return sent.message() != "Key_Download_Ack"; };
+  ASSERT_TRUE(net_.create("a", net_.group(options_)));
+  const auto taken = view("b").epoch_id;
+  ASSERT_EQ(taken, view("a").epoch_id);
+  restart("b");
+  net_.filter = [](Sent&) { return true; };
+  while (view("b").state == GroupState::kAdopted && net_.now().wall < kNow + seconds(100)) {
+    net_.pass(seconds(1));
+  }
+  ASSERT_EQ(view("b").epoch_id, taken);
+  ASSERT_NE(view("b").state, GroupState::kAdopted);
+  net_.pass(milliseconds(100));
+  EXPECT_TRUE(net_.node("b").kernel->active_generation) << "others have sent under it for long";
+  EXPECT_EQ(net_.node("b").kernel->earlier, Earlier::kRemove);
+  EXPECT_LE(net_.node("b").memo.activate_at, net_.now().wall + seconds(2));
 }
 
 TEST_F(Adopted, AFirstEpochHasNothingToKeep) {

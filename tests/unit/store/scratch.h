@@ -71,6 +71,8 @@ inline InstalledGroup installed(std::uint8_t number, const std::string& place = 
   value.tuple = {1, 2, 14, 0xffffffff};
   value.not_after = from_unix(1800000000);
   value.remove_on_stop = true;
+  value.release_at = from_unix(1700000020);
+  value.activate_at = from_unix(1700000010);
   return value;
 }
 

@@ -62,7 +62,7 @@ TEST(StoreDamage, AnotherProgramsDatabaseIsRefused) {
 TEST(StoreDamage, ANewerSchemaIsRefused) {
   const Scratch scratch;
   { const Store store = open_or_die(scratch.path()); }
-  run_sql(scratch.path(), "PRAGMA user_version = 5");
+  run_sql(scratch.path(), "PRAGMA user_version = 6");
   expect_open_refused(scratch.path(), "newer version of this agent");
 }
 

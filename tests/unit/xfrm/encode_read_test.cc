@@ -75,6 +75,27 @@ TEST(DecodeSa, AWindowThatNoKernelHasIsNotRegular) {
   }
 }
 
+// A kernel that is locked down for confidentiality shows zeros.
+TEST(DecodeSa, AKeyThatIsNotToldMayBeAny) {
+  for (const GroupSpec& group : {test::demo_group(), test::shared_group()}) {
+    const SaState sa = wanted_state(group).sas.front().clone();
+    SaState shown_without = sa.clone();
+    shown_without.key = Secret(sa.key.size());
+    auto read = read_sa(shown(shown_without));
+    ASSERT_TRUE(read && *read);
+    EXPECT_TRUE((*read)->regular);
+    EXPECT_TRUE((*read)->key.empty());
+    EXPECT_TRUE((*read)->may_have_key(sa.key));
+    EXPECT_TRUE((*read)->same_as(sa));
+    EXPECT_TRUE(sa.same_as(**read));
+    (*read)->replay_window += 1;
+    EXPECT_FALSE((*read)->same_as(sa)) << "all else counts as ever";
+    // One octet that is told is enough.
+    shown_without.key.expose_for_writing().back() = 1;
+    EXPECT_FALSE((*read_sa(shown(shown_without)))->same_as(sa));
+  }
+}
+
 TEST(DecodeUsage, TellsWhatTheKernelCounts) {
   const auto counted = with<xfrm_usersa_info>(shown(own_sa()), [](xfrm_usersa_info& sa) {
     sa.curlft = {.bytes = 700, .packets = 7, .add_time = 1'800'000'000, .use_time = 1'800'000'001};

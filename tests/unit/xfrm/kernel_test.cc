@@ -108,6 +108,20 @@ class KernelTest : public ::testing::Test {
 constexpr int kGetSa = XFRM_MSG_GETSA;
 constexpr int kGetPolicy = XFRM_MSG_GETPOLICY;
 
+TEST_F(KernelTest, WithoutKeysAGroupIsTakenForWholeAndToldOnce) {
+  const KernelState wanted = wanted_state(demo_group());
+  show(wanted);
+  ASSERT_TRUE(kernel_.read(record()));
+  EXPECT_FALSE(kernel_.hides_keys());
+  KernelState hidden = wanted.clone();
+  for (SaState& sa : hidden.sas) sa.key = Secret(sa.key.size());
+  show(hidden);
+  const auto read = kernel_.read(record());
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(kernel_.hides_keys());
+  EXPECT_THAT(plan(*read, wanted), IsEmpty());
+}
+
 TEST_F(KernelTest, InstallsAGroupStageByStage) {
   show({});
   answer_standing_policies();

@@ -60,6 +60,18 @@ TEST(Render, GroupShowsItsMembers) {
   EXPECT_THAT(text, Not(HasSubstr("epoch")));
 }
 
+TEST(Render, GroupShowsWhatItsSendersCameTo) {
+  Json group = daemon::to_json(some_group());
+  EXPECT_THAT(group_text(group), Not(HasSubstr("SENDER")));
+  group["senders"] = Json::array(
+      {daemon::to_json(daemon::SenderView{"b", *IpAddress::parse("10.9.0.2"), 5, 500, 1, 2, 3}),
+       daemon::to_json(daemon::SenderView{"", *IpAddress::parse("10.9.0.3"), 0, 0, 0, 0, 0})});
+  EXPECT_THAT(group_text(group),
+              HasSubstr("SENDER  ADDRESS   PACKETS  OCTETS  REPLAYED  BEHIND  FORGED\n"
+                        "b       10.9.0.2  5        500     1         2       3\n"
+                        "-       10.9.0.3  0        0       0         0       0\n"));
+}
+
 TEST(Render, StatusShowsGroupsAndCounters) {
   daemon::Status status;
   status.version = "1.2.3";
@@ -83,7 +95,8 @@ TEST(Render, ReportsLookAsInTheLog) {
 }
 
 TEST(Render, JsonOfAnotherShapeIsNoCrash) {
-  for (const auto& odd : {Json(), Json(7), Json::array({1, "x"}), Json{{"members", 7}}}) {
+  for (const auto& odd :
+       {Json(), Json(7), Json::array({1, "x"}), Json{{"members", 7}, {"senders", 7}}}) {
     (void)group_text(odd);
     (void)status_text(odd);
     (void)report_text(odd);
