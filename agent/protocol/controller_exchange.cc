@@ -44,10 +44,6 @@ const Secret* ControllerExchange::ack_key() const {
   return &std::get<AwaitAck>(state_).keys.skek.up;
 }
 
-int ControllerExchange::max_transmissions() const {
-  return flow_ == Flow::kGroup ? kMaxFirstMemberTransmissions : kMaxTransmissions;
-}
-
 /// State 1, last step: our portion of the key creation message.
 Result<void> ControllerExchange::start(Now now) {
   auto opened = flow_ == Flow::kGroup ? open_group(context_, channel_, token_.hash)
@@ -55,7 +51,8 @@ Result<void> ControllerExchange::start(Now now) {
   if (!opened) return pass_on(opened);
   channel_.send({opened->create_1});
   state_ = std::move(*opened);
-  timer_.start(now.mono, context_.random, max_transmissions());
+  timer_.start(now.mono, context_.random,
+               flow_ == Flow::kGroup ? kMaxFirstMemberTransmissions : kMaxTransmissions);
   return {};
 }
 
@@ -79,7 +76,7 @@ Result<ControllerExchange::Outcome> ControllerExchange::handle_datagram(
   if (!step->request.empty()) channel_.send(std::move(step->request));
   // A refusal is sent once: nothing answers it.
   if (std::holds_alternative<AwaitNegotiate>(state_)) {
-    timer_.start(now.mono, context_.random, max_transmissions());
+    timer_.start(now.mono, context_.random, kMaxAnsweredTransmissions);
   }
   return step->outcome;
 }
@@ -178,7 +175,7 @@ void ControllerExchange::download(Now now, const Epoch& epoch) {
                               wire::encode_body(message), reviewed.keys.skek.down);
   state_ = AwaitAck{std::move(reviewed.keys), epoch.hash, epoch.id};
   channel_.send(std::move(sealed.datagrams));
-  timer_.start(now.mono, context_.random, kMaxTransmissions);
+  timer_.start(now.mono, context_.random, kMaxAnsweredTransmissions);
 }
 
 /// State 9 follows: the group management log is the caller's.

@@ -106,7 +106,6 @@ class ControllerExchange {
                                     const wire::Negotiate2& negotiate) const;
   [[nodiscard]] Result<void> review_sources(const identity::Host& host,
                                             const std::vector<IpAddress>& sources) const;
-  [[nodiscard]] int max_transmissions() const;
 
   Context& context_;
   const identity::GroupToken& token_;

@@ -1,6 +1,7 @@
 #include "agent/protocol/controller_group.h"
 
 #include <algorithm>
+#include <utility>
 #include <limits>
 
 #include "agent/crypto/errors.h"
@@ -281,6 +282,8 @@ void ControllerGroup::note_decided() {
 void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
   Entry& entry = entry_of(exchange);
   const Error& why = exchange.error();
+  const bool broke_off = why.kind == kTimeout && (entry.state == MemberState::kNegotiating ||
+                                                  entry.state == MemberState::kDownloading);
   entry.state = MemberState::kFailed;
   entry.why = why.text();
   entry.refused = !is_of_the_network(why);
@@ -294,8 +297,13 @@ void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
   // A refusal may have been forged by whoever stood in the member's place, or its cause may be
   // mended: such a member is asked again too, only less often.
   if (entry.refused) entry.retry_wait = kRetryMemberMax;
-  entry.retry_at = now.mono + entry.retry_wait;
-  entry.retry_wait = std::min(entry.retry_wait * 2, kRetryMemberMax);
+  // One whose agent was started anew meanwhile must be keyed before the others switch.
+  if (broke_off && !std::exchange(entry.broken_off, true)) {
+    entry.state = MemberState::kWaiting;
+  } else {
+    entry.retry_at = now.mono + entry.retry_wait;
+    entry.retry_wait = std::min(entry.retry_wait * 2, kRetryMemberMax);
+  }
   note_decided();
   distribute(now);
 }

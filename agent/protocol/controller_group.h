@@ -47,7 +47,8 @@ class ControllerGroup {
     IpAddress address;
     MemberState state = MemberState::kWaiting;
     std::string why;
-    bool refused = false;  // by one side or the other: asked again seldom
+    bool refused = false;     // by one side or the other: asked again seldom
+    bool broken_off = false;  // it had answered and fell silent, once
     std::optional<MonoTime> retry_at;
     milliseconds retry_wait = kRetryMemberFirst;
   };

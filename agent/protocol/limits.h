@@ -27,6 +27,9 @@ inline constexpr milliseconds kRetransmitMax{3000};
 inline constexpr int kMaxTransmissions = 16;
 /// The same towards a first member: nobody else can be keyed while it is silent.
 inline constexpr int kMaxFirstMemberTransmissions = 7;
+/// The same towards a member that has answered in this exchange: it is silent because its agent has
+/// ended, and the next one knows nothing of the exchange.
+inline constexpr int kMaxAnsweredTransmissions = 5;
 /// How often the list of possible first members is gone through.
 inline constexpr int kFirstMemberRounds = 4;
 /// A member that did not answer is asked again after this long, doubling up to the maximum; one

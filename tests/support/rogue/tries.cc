@@ -202,10 +202,7 @@ void Tries::try_signers(TestPki& pki, TestPki& other_manager, const Revoked& rev
     return pki.token(text, pki.host(name, options));
   };
   add("not-commander",
-      by("clerk",
-         [](HostOptions& o) {
-           o.roles = {Role::kMember, Role::kController};
-         }),
+      by("clerk", [](HostOptions& o) { o.roles = {Role::kMember, Role::kController}; }),
       identity::kNotCommander);
   add("commander-scope", by("commander-scope", [](HostOptions& o) { o.groups = {kOtherGroup}; }),
       identity::kCommanderScope);

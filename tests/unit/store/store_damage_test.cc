@@ -61,7 +61,9 @@ TEST(StoreDamage, AnotherProgramsDatabaseIsRefused) {
 
 TEST(StoreDamage, ANewerSchemaIsRefused) {
   const Scratch scratch;
-  { const Store store = open_or_die(scratch.path()); }
+  {
+    const Store store = open_or_die(scratch.path());
+  }
   run_sql(scratch.path(), "PRAGMA user_version = 6");
   expect_open_refused(scratch.path(), "newer version of this agent");
 }
@@ -88,7 +90,9 @@ TEST(StoreDamage, WhatIsLostWhileOpenIsAReadError) {
   const Scratch scratch;
   // Beyond SQLite's page cache, so that reading goes to the file.
   const Bytes crl(8 << 20, 0x33);
-  { ASSERT_TRUE(open_or_die(scratch.path()).save_crl(Digest{}, 1, crl)); }
+  {
+    ASSERT_TRUE(open_or_die(scratch.path()).save_crl(Digest{}, 1, crl));
+  }
   Store store = open_or_die(scratch.path());
   ASSERT_EQ(truncate(scratch.path().c_str(), 16384), 0);
   const auto read = store.crl(Digest{});
@@ -110,7 +114,9 @@ int in_child(Body body) {
 TEST(StoreDamage, AFullDiskFailsTheWriteAndLosesNothing) {
   const Scratch scratch;
   const Floor held = floor_at(1, {1, 1, 0, 1});
-  { ASSERT_TRUE(open_or_die(scratch.path()).raise_floor(group(1), held)); }
+  {
+    ASSERT_TRUE(open_or_die(scratch.path()).raise_floor(group(1), held));
+  }
 
   const int seen = in_child([&] {
     Store store = open_or_die(scratch.path());

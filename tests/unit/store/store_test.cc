@@ -49,7 +49,9 @@ TEST(Store, ASecondOpenerIsToldWhoHoldsIt) {
 
 TEST(Store, IsFreeAgainAfterItIsClosed) {
   const Scratch scratch;
-  { const Store first = open_or_die(scratch.path()); }
+  {
+    const Store first = open_or_die(scratch.path());
+  }
   EXPECT_TRUE(Store::open(scratch.path()));
 }
 
@@ -58,7 +60,7 @@ TEST(Store, FilesAreForTheirOwnerOnly) {
   Store store = open_or_die(scratch.path());
   ASSERT_TRUE(store.raise_floor(group(1), floor_at(1, {1, 1, 0, 1})));
   for (const char* name : {"state.db", "state.db-wal", "state.db-lock"}) {
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(stat(scratch.path(name).c_str(), &status), 0) << name;
     EXPECT_EQ(status.st_mode & 0777, 0600U) << name;
   }
@@ -66,10 +68,12 @@ TEST(Store, FilesAreForTheirOwnerOnly) {
 
 TEST(Store, AWidelyReadableFileIsMadePrivate) {
   const Scratch scratch;
-  { const Store store = open_or_die(scratch.path()); }
+  {
+    const Store store = open_or_die(scratch.path());
+  }
   ASSERT_EQ(chmod(scratch.path().c_str(), 0644), 0);
   const Store store = open_or_die(scratch.path());
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat(scratch.path().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
@@ -167,7 +171,9 @@ class CommandMarkTest : public FloorTest {
 TEST_F(CommandMarkTest, AreThereAfterReopening) {
   expect_taken(held_);
   store_ = [this] {
-    { const Store gone = std::move(store_); }
+    {
+      const Store gone = std::move(store_);
+    }
     return open_or_die(scratch_.path());
   }();
   EXPECT_EQ(store_.floors()->at(group(1)), held_);
