@@ -7,7 +7,7 @@
 
 namespace gkmpd::daemon {
 
-Attached attach(const SettingsByGroup& settings, const std::string& group) {
+Attached attach(const SettingsByGroup& settings, const std::string& group, xfrm::IpsecMode mode) {
   const auto known = settings.find(group);
   if (known == settings.end()) return {};
   const GroupSettings& wanted = known->second;
@@ -18,12 +18,16 @@ Attached attach(const SettingsByGroup& settings, const std::string& group) {
   if (wanted.interface.empty()) return out;
   const auto link = netlink::find_link(wanted.interface);
   // Into an XFRM interface the group's packets go in clear: any other would let them out.
-  const bool fits = link && (wanted.if_id == 0 || link->xfrm_if_id == wanted.if_id);
+  const bool looped = wanted.if_id != 0 && mode == xfrm::IpsecMode::kTransport;
+  const bool fits = link && !looped && (wanted.if_id == 0 || link->xfrm_if_id == wanted.if_id);
   out.attachment.interface = fits ? link->index : kNoInterfaceIndex;
   if (fits) return out;
-  const std::string why =
-      link ? fmt::format("{} is no XFRM interface with if_id {}", wanted.interface, wanted.if_id)
-           : link.error().text();
+  std::string why = "an XFRM interface carries groups in tunnel mode only";
+  if (!link) {
+    why = link.error().text();
+  } else if (!looped) {
+    why = fmt::format("{} is no XFRM interface with if_id {}", wanted.interface, wanted.if_id);
+  }
   out.found = fail(kNoInterface, fmt::format("groups.{}.interface: {}; until there is one nothing "
                                              "of the group is sent",
                                              group, why));

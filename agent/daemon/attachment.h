@@ -26,10 +26,12 @@ inline constexpr std::uint32_t kNoInterfaceIndex = 0x7fffffff;
 
 struct Attached {
   xfrm::Attachment attachment;
-  /// `daemon.no-interface` while there is no interface of that name, or not with the `if_id`.
+  /// `daemon.no-interface` while there is no interface of that name, or not with the `if_id`; and
+  /// for an `if_id` in transport mode, where the kernel has an XFRM interface send to itself.
   Result<void> found{};
 };
 /// What the settings mean at this moment. A group without any is attached to everything.
-[[nodiscard]] Attached attach(const SettingsByGroup& settings, const std::string& group);
+[[nodiscard]] Attached attach(const SettingsByGroup& settings, const std::string& group,
+                              xfrm::IpsecMode mode);
 
 }  // namespace gkmpd::daemon

@@ -75,7 +75,7 @@ std::string settings_text(const GroupSettings& settings) {
 /// An interface may come later: the agent waits for it.
 void check_groups(const Config& config, std::vector<Finding>& out) {
   for (const auto& [name, settings] : config.groups) {
-    const Attached attached = attach(config.groups, name);
+    const Attached attached = attach(config.groups, name, xfrm::IpsecMode::kTunnel);
     // One that is missing may come; one that is of another kind is a mistake.
     const bool good = attached.found || !netlink::find_link(settings.interface);
     out.push_back({good, "group " + name,

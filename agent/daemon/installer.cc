@@ -331,12 +331,13 @@ void Installer::carry_received(protocol::InstallGroup& wanted, const xfrm::Kerne
 }
 
 Result<Installer::Placed> Installer::place_of(const GroupId& group, const std::string& name,
-                                              const std::string& data_address) {
+                                              const std::string& data_address,
+                                              xfrm::IpsecMode mode) {
   auto slot = store_.slot_of(group, xfrm::kMaxGroupSlot);
   if (!slot) return pass_on(slot);
   auto address_slot = store_.slot_of_address(data_address, xfrm::kMaxAddressSlot);
   if (!address_slot) return pass_on(address_slot);
-  Attached attached = attach(settings_, name);
+  Attached attached = attach(settings_, name, mode);
   return Placed{{*slot, *address_slot, attached.attachment}, std::move(attached.found)};
 }
 
@@ -356,7 +357,8 @@ Result<Installer::Held> Installer::held(const GroupId& group, const Ids& wanted)
 }
 
 Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
-  auto placed = place_of(wanted.group, wanted.spec.group_name, wanted.spec.destination.text());
+  auto placed = place_of(wanted.group, wanted.spec.group_name, wanted.spec.destination.text(),
+                         wanted.spec.mode);
   if (!placed) return pass_on(placed);
   wanted.spec.slot = placed->placement.slot;
   wanted.spec.address_slot = placed->placement.address_slot;
@@ -397,7 +399,8 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
   if (row == groups->end()) {
     return fail(kNotInstalled, "nothing of group " + to_hex(group) + " is recorded here");
   }
-  auto placed = place_of(group, row->name, row->data_address);
+  // What stands was installed for its mode already.
+  auto placed = place_of(group, row->name, row->data_address, xfrm::IpsecMode::kTunnel);
   if (!placed) return pass_on(placed);
   const Placement& place = placed->placement;
   const auto data_address = IpAddress::parse(row->data_address).value_or(IpAddress{});

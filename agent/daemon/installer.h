@@ -105,7 +105,7 @@ class Installer {
     Result<void> found;
   };
   [[nodiscard]] Result<Placed> place_of(const GroupId& group, const std::string& name,
-                                        const std::string& data_address);
+                                        const std::string& data_address, xfrm::IpsecMode mode);
   /// Those of this place.
   [[nodiscard]] Result<std::vector<store::InstalledGroup>> groups_here();
   /// How many records of an earlier boot were dropped, and how many of other namespaces are there.

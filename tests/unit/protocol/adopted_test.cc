@@ -195,8 +195,8 @@ TEST_F(Adopted, NewKeysTakeOverWithoutAMomentWithoutAny) {
 
 TEST_F(Adopted, TheSameEpochTakenAgainGoesOnWithItsDelays) {
   options_.version = 2;
-  options_.activation_delay_ms = 30'000;
-  options_.deactivation_delay_ms = 40'000;
+  options_.activation_delay_ms = 4'000;
+  options_.deactivation_delay_ms = 6'000;
   restart("a");
   // b takes the epoch and ends; a never hears that it did, and asks it again.
   net_.filter = [](Sent& sent) { return sent.message() != "Key_Download_Ack"; };
