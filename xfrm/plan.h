@@ -45,7 +45,8 @@ struct Stage {
 ///    is not wanted any more goes after it;
 ///  - an inbound SA that replaces another of its key starts from the sequence number that the other
 ///    had received.
-/// Both are of one group (one slot) and its address. An empty `wanted` removes all of `installed`.
+/// Both are of one group and its address. With an empty `wanted` all of `installed` goes, which may
+/// then be of several groups on one address.
 /// Equal states give no operation. No stage is empty. With `Earlier::kKeep` what `wanted` lacks is
 /// left standing if it is an SA of a generation that `wanted` has no SA of, or the protect policy
 /// under such an SA.

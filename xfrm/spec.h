@@ -240,11 +240,8 @@ enum class SaDirection : std::uint8_t { kIn = 0, kOut = 1 };
   return static_cast<Generation>((reqid >> 1) & kMaxGeneration);
 }
 
-[[nodiscard]] constexpr GroupSlot slot_of_reqid(std::uint32_t reqid) {
-  return static_cast<GroupSlot>((reqid >> 12) & kMaxSlot);
-}
-
-/// The number is part of the policy's index.
+/// The number is part of the policy's index; 2 was that of version 0.1's inbound policy, which
+/// becomes the inbound guard in place.
 enum class PolicyKind : std::uint8_t {
   kGuard = 1,
   kInGuard = 2,

@@ -106,8 +106,8 @@ struct KernelState {
 /// group or is link-scope, a source of another family, SPIs below 256 or twice, keys of the wrong
 /// length, a lifetime of 0, a window out of range, more than one outbound SA per generation, an
 /// outbound SA not from `own_source`, an active generation without its outbound SA, a sequence
-/// number received that is of an outbound SA or not of its size; any protocol, or IGMP or ICMPv6,
-/// and a port where the protocol has none; a mark outside its mask, an `if_id` without an
+/// number received that is of an outbound SA or not of its size; any protocol, or IGMP, ICMPv6, ESP
+/// or AH, and a port where the protocol has none; a mark outside its mask, an `if_id` without an
 /// interface. With a shared SA also tunnel mode, a counter-mode suite, a window, extended sequence
 /// numbers, an SA bound to a source, two SAs of one generation; with an SA for each sender one that
 /// is bound to none.

@@ -149,6 +149,9 @@ std::string status_text(const Json& status) {
                              cell(kernel, "policies"), cell(kernel, "recorded"))},
   };
   if (cell(kernel, "error") != "-") rows.push_back({"kernel error", cell(kernel, "error")});
+  if (cell(kernel, "hides_keys") == "yes") {
+    rows.push_back({"kernel hides keys", "those of SAs that stand are not compared"});
+  }
   for (const auto& lack : part(kernel, "lacks")) {
     rows.push_back({"kernel lacks",
                     cell(lack, "suite") + (cell(lack, "only_esn") == "yes" ? " with esn" : "") +

@@ -21,7 +21,9 @@ store::InstalledGroup::Role to_store(GroupRole role) {
 }
 
 std::string_view policy_name(const xfrm::ObjectId& id) {
-  switch (xfrm::kind_of_policy_index(id.spi_or_index).value_or(xfrm::PolicyKind::kProtect)) {
+  const auto kind = xfrm::kind_of_policy_index(id.spi_or_index);
+  if (!kind) return "a policy";
+  switch (*kind) {
     case xfrm::PolicyKind::kGuard:
       return "the guard policy";
     case xfrm::PolicyKind::kInGuard:
@@ -205,8 +207,8 @@ xfrm::KernelState kept_state(const store::InstalledGroup& row, const Placement& 
   xfrm::KernelState kept;
   for (const xfrm::SaState& sa : standing.sas) {
     const bool stays =
-        keep == protocol::Keep::kBoth || keep == protocol::Keep::kSwitched ||
-        (keep == protocol::Keep::kNewest && xfrm::generation_of_reqid(sa.reqid) == newest);
+        keep != protocol::Keep::kClosed &&
+        (keep != protocol::Keep::kNewest || xfrm::generation_of_reqid(sa.reqid) == newest);
     // One that is not as we made it is not bound to its sender.
     if (stays && sa.regular) kept.sas.push_back(sa.clone());
   }

@@ -21,7 +21,7 @@ namespace gkmpd::daemon {
 struct Inspection {
   bool sending = false;  // a protect policy and the SA that it names do
   /// What is not there and should be, for people; empty if nothing. SAs end by themselves with the
-  /// epoch: after that only guard and inbound policy count.
+  /// epoch: after that all policies but the protect policy count.
   std::string missing;
   /// Records of SAs that have ended for good: of the epoch, if it is over, and of those before it.
   std::vector<xfrm::ObjectId> ended;

@@ -30,7 +30,7 @@ Result<void> Agent::follow_kernel(unsigned interface) {
   auto links = LinkFollower::start(loop_, interface,
                                    {[this] { return check_interface(config_); },
                                     [this] {
-                                      // Only such groups are bound to interfaces.
+                                      // Without [groups] no policy depends on an interface.
                                       if (!config_.groups.empty()) kernel_watch_->look_at_all();
                                     },
                                     [this](unsigned index) { return move_to(index); }, tell});

@@ -418,8 +418,11 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
   auto forgotten =
       forget([&](const GroupId& id) { return id == group; }, beside(found.ended, ids_of(kept)));
   if (!forgotten) return pass_on(forgotten);
-  if (!placed->found) return protocol::Kept{found.sending, placed->found.error().text()};
-  return protocol::Kept{found.sending, found.missing};
+  std::string missing = found.missing;
+  if (!placed->found) {
+    missing = placed->found.error().text() + (missing.empty() ? "" : "; " + missing);
+  }
+  return protocol::Kept{found.sending, std::move(missing)};
 }
 
 Result<std::vector<Installer::GroupUsage>> Installer::usage() {

@@ -76,8 +76,8 @@ void harden_process(bool core_dumps, const Reporter& report) {
     report({Report::Level::kWarning, "core-dumps-refused", "", "",
             "process.core_dumps: keys cannot be kept out of a dump here"});
   }
-  // Asked for explicitly both ways: a program with file capabilities begins undumpable.
   if (dumpable) when_secrets_come_into_dumps(withdraw_dumps);
+  // Asked for explicitly both ways: a program with file capabilities begins undumpable.
   if (::prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0, 0, 0) != 0) {
     report({Report::Level::kWarning, "core-dumps-allowed", "", "", std::strerror(errno)});
   }

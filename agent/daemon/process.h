@@ -13,7 +13,7 @@ namespace gkmpd::daemon {
 /// them. Should the kernel refuse that later, for new pages, none is made any more.
 void harden_process(bool core_dumps, const Reporter& report);
 
-/// True once, after core dumps were allowed and then no more.
+/// True once, after dumps that were allowed have been taken back.
 [[nodiscard]] bool take_dumps_withdrawn();
 
 }  // namespace gkmpd::daemon

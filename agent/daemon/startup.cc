@@ -154,7 +154,7 @@ Result<Installer::Removal> remove_from_kernel(const Config& config) {
   if (!place) return pass_on(place);
   auto kernel = xfrm::Kernel::open();
   if (!kernel) return pass_on(kernel);
-  return Installer(*std::move(kernel), *store, *std::move(place), config.groups).remove_all();
+  return Installer(*std::move(kernel), *store, *std::move(place)).remove_all();
 }
 
 store::Floor to_store(const std::string& group_name, const protocol::GroupFloor& floor) {

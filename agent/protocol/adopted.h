@@ -24,8 +24,8 @@ class AdoptedGroups {
   /// This host has keys of the group now, which take the place of what stands. Nothing if no SAs of
   /// an earlier run can be at work any more.
   std::optional<Times> supersede(const GroupId& group);
-  /// An ended group of this run that is being created anew: until it has keys, guard and inbound
-  /// policy are kept here.
+  /// An ended group of this run that is being created anew: until it has keys, the
+  /// policies that close its address are kept here.
   void keep_ended(AdoptedGroup group);
 
   /// Asks for what is to be kept (KeepGroup): at the start, when the epoch is to be sent under,

@@ -1,8 +1,8 @@
 #include "agent/protocol/controller_group.h"
 
 #include <algorithm>
-#include <utility>
 #include <limits>
+#include <utility>
 
 #include "agent/crypto/errors.h"
 #include "agent/protocol/errors.h"

@@ -115,7 +115,7 @@ struct InstallGroup {
   bool repair = false;
 };
 
-/// What stays in the kernel of an adopted group beside guard and inbound policy.
+/// What stays in the kernel of an adopted group beside the policies that close its address.
 enum class Keep : std::uint8_t {
   kBoth,      // SAs of every epoch that stands, and sending under the one that is sent under
   kSwitched,  // SAs of every epoch that stands, and sending under the newest

@@ -23,11 +23,12 @@ inline constexpr std::size_t kMaxQueuedReports = 4096;
 /// quarter of it at random.
 inline constexpr milliseconds kRetransmitFirst{300};
 inline constexpr milliseconds kRetransmitMax{3000};
-/// Transmissions of one message before its exchange fails.
+/// Transmissions of the first message of an exchange before it fails.
 inline constexpr int kMaxTransmissions = 16;
-/// The same towards a first member: nobody else can be keyed while it is silent.
+/// The same towards a first member, before there is an epoch: nobody else can be keyed while it is
+/// silent.
 inline constexpr int kMaxFirstMemberTransmissions = 7;
-/// The same towards a member that has answered in this exchange: it is silent because its agent has
+/// Of any later message: most likely the agent of a member that has answered and is silent has
 /// ended, and the next one knows nothing of the exchange.
 inline constexpr int kMaxAnsweredTransmissions = 5;
 /// How often the list of possible first members is gone through.

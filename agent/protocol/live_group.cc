@@ -193,7 +193,7 @@ Result<void> LiveGroup::fill(InstallGroup& install, Now now) const {
   spec.replay_window = policy.replay_window;
   spec.esn = policy.esn;
   spec.earlier = release_at_ ? xfrm::Earlier::kKeep : xfrm::Earlier::kRemove;
-  // Expired: guard and inbound policy stay, so that nothing goes or comes in clear.
+  // Expired: all policies but the protect policy stay, so that nothing goes or comes in clear.
   if (expired_ || epoch_.statement.not_after <= now.wall) return {};
 
   for (const wire::SenderTable::Entry& entry : epoch_.senders.entries) {

@@ -106,7 +106,7 @@ UPDATE installed_groups SET spi_prefix = coalesce(
    AND held.network_namespace = installed_groups.network_namespace), 0);
 )";
 
-// Of an epoch that is just coming, what versions before switched to only then.
+// Former versions switched at the end of the deactivation delay, and so do the rows that they left.
 constexpr const char* kVersion5 = R"(
 ALTER TABLE installed_groups ADD COLUMN activate_at INTEGER NOT NULL DEFAULT 0;
 UPDATE installed_groups SET activate_at = release_at;

@@ -131,8 +131,8 @@ class Store::Impl {
 
   /// The slot that `read` finds, or the lowest free one of `table`, which `write` puts there for
   /// the same key. Both statements have their key bound already.
-  Result<std::uint16_t> slot_in(const std::string& table, Statement& read, Statement& write,
-                                std::uint16_t max_slot) {
+  Result<std::uint16_t> slot_in(const std::string& table, const char* whose, Statement& read,
+                                Statement& write, std::uint16_t max_slot) {
     auto row = read.step();
     if (!row) return pass_on(row);
     std::uint16_t held = 0;
@@ -141,8 +141,8 @@ class Store::Impl {
     auto slot = lowest_free_slot(table);
     if (!slot) return pass_on(slot);
     if (*slot > max_slot) {
-      return fail(kSlotsFull, "all " + std::to_string(max_slot + 1) + " " + table +
-                                  " of this host are taken; start with a new [store] path once no "
+      return fail(kSlotsFull, "all " + std::to_string(max_slot + 1) + " places for " + whose +
+                                  " on this host are taken; start with a new [store] path once no "
                                   "group is left");
     }
     if (auto written = write.bind(*slot).run(); !written) return pass_on(written);
@@ -248,7 +248,7 @@ Result<std::uint16_t> Store::slot_of(const GroupId& group, std::uint16_t max_slo
   Statement write(impl_->database(), kWriteFailed, "INSERT INTO slots VALUES (?, ?)");
   read.bind(group);
   write.bind(group);
-  return impl_->slot_in("slots", read, write, max_slot);
+  return impl_->slot_in("slots", "groups", read, write, max_slot);
 }
 
 Result<std::uint16_t> Store::slot_of_address(const std::string& address, std::uint16_t max_slot) {
@@ -257,7 +257,7 @@ Result<std::uint16_t> Store::slot_of_address(const std::string& address, std::ui
   Statement write(impl_->database(), kWriteFailed, "INSERT INTO address_slots VALUES (?, ?)");
   read.bind(address);
   write.bind(address);
-  return impl_->slot_in("address_slots", read, write, max_slot);
+  return impl_->slot_in("address_slots", "data addresses", read, write, max_slot);
 }
 
 Result<void> Store::burn(const SaIntent& intent) {

@@ -1,4 +1,4 @@
-// Groups that are bound to an interface, or to packets with a mark, or to an XFRM interface.
+// Groups that are bound to an interface, or to packets with a mark, or have an interface id.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
@@ -62,7 +62,7 @@ TEST_P(Attached, ToAnInterfaceWhatGoesByAnotherIsBlocked) {
 }
 
 // Why the in policy is bound to none.
-TEST_P(Attached, AnInPolicyOverIPv4SeesTheLoopbackInterface) {
+TEST_P(Attached, AnInPolicySeesLoopbackOverIPv4AndTheInterfaceOverIPv6) {
   a_.apply(at_sender({}));
   c_.apply(at_listener({}));
   const bool ipv4 = ip_of(group_).family == IpFamily::kV4;

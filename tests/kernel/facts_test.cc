@@ -149,7 +149,7 @@ TEST_F(Facts, OnlyTheReqidThatThePolicyNamesIsSentUnder) {
   EXPECT_THAT(packets_by_spi(all), ElementsAre(Pair(0x0a000002, 0), Pair(0x0a000003, 0)));
 }
 
-// Why the agent follows links by itself (link.h).
+// Why the agent follows links by itself (link_follower.h).
 TEST_F(Facts, WhatBecomesOfALinkNeitherTakesSasAwayNorIsTold) {
   EXPECT_EQ(run(xfrm::AddSa{sa()}), 0);
   EXPECT_EQ(run(xfrm::PutPolicy{policy(xfrm::PolicyKind::kProtect), false}), 0);

@@ -84,7 +84,7 @@ TEST_P(XfrmInterface, CarriesTheGroupAndNothingElseDoes) {
     EXPECT_EQ(by_ipsec.send(group_, kPort, payload), 0) << payload;
     EXPECT_EQ(at_ipsec.next(), payload);
   }
-  EXPECT_THAT(wire_.protocols(address_, group_), SizeIs(3));
+  EXPECT_THAT(wire_.protocols(address_, group_, 3), SizeIs(3));
   EXPECT_THAT(wire_.protocols(address_, group_), Each(IPPROTO_ESP));
   // At each of c's listeners.
   EXPECT_EQ(segment_.xfrm_counter_at("c", "XfrmInPolBlock", before + 2), before + 2);

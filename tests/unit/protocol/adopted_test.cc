@@ -210,6 +210,7 @@ TEST_F(Adopted, TheSameEpochTakenAgainGoesOnWithItsDelays) {
   }
   ASSERT_EQ(view("b").epoch_id, taken);
   ASSERT_NE(view("b").state, GroupState::kAdopted);
+  EXPECT_LT(net_.now().wall, kNow + seconds(14)) << "who fell silent is asked anew at once";
   net_.pass(milliseconds(100));
   EXPECT_TRUE(net_.node("b").kernel->active_generation) << "others have sent under it for long";
   EXPECT_EQ(net_.node("b").kernel->earlier, Earlier::kRemove);

@@ -256,7 +256,7 @@ TEST(StoreSlots, OfAddressesAreCountedByThemselves) {
   const auto refused = store.slot_of_address("ff05::1", 1);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, kSlotsFull);
-  EXPECT_THAT(refused.error().detail, ::testing::HasSubstr("2 address_slots"));
+  EXPECT_THAT(refused.error().detail, ::testing::HasSubstr("2 places for data addresses"));
 }
 
 TEST(StoreIntents, AreBurntOnce) {

@@ -86,6 +86,9 @@ TEST(Render, StatusShowsGroupsAndCounters) {
   EXPECT_THAT(text, HasSubstr("clock is behind"));
   EXPECT_THAT(text, HasSubstr("demo  controller"));
   EXPECT_THAT(text, HasSubstr("udp.too-long  12\n"));
+  EXPECT_THAT(text, Not(HasSubstr("hides keys")));
+  status.kernel_hides_keys = true;
+  EXPECT_THAT(status_text(daemon::to_json(status)), HasSubstr("kernel hides keys"));
 }
 
 TEST(Render, ReportsLookAsInTheLog) {
