@@ -99,14 +99,20 @@ class Kernel::Impl {
 
 Result<std::vector<SaState>> Kernel::Impl::read_sas(const IdSet& ids) {
   std::vector<SaState> sas;
+  bool tells_keys = false;
   const auto on_object = [&](const Message& message) -> Result<void> {
     auto sa = decode_sa(message);
     if (!sa) return pass_on(sa);
+    tells_keys = tells_keys || (*sa && !(*sa)->key.empty());
     if (*sa && ids.contains((*sa)->id())) sas.push_back(std::move(**sa));
     return {};
   };
   const auto read = socket_.dump(dump_sas_request(), {}, on_object, [&sas] { sas.clear(); });
   if (!read) return tl::unexpected<Error>(read.error());
+  // Where one key is shown all are: no key is a key of zeros then, which is nobody's.
+  if (tells_keys) {
+    for (SaState& sa : sas) sa.regular = sa.regular && !sa.key.empty();
+  }
   hides_keys_ = hides_keys_ || std::ranges::any_of(sas, [](const SaState& sa) {
                   return sa.regular && sa.key.empty();
                 });

@@ -162,7 +162,8 @@ class Planner {
   [[nodiscard]] static SaState going_on_from(const SaState* standing, const SaState& wanted) {
     SaState sa = wanted.clone();
     const bool same_key = standing != nullptr && standing->suite == sa.suite &&
-                          standing->esn == sa.esn && standing->may_have_key(sa.key);
+                          standing->esn == sa.esn && standing->may_have_key(sa.key) &&
+                          (standing->regular || !standing->key.empty());
     if (same_key && !sa.outbound() && sa.replay_window != 0)
       sa.last_received = std::max(sa.last_received, standing->last_received);
     return sa;

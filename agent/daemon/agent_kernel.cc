@@ -64,7 +64,10 @@ void Agent::perform(protocol::InstallGroup event) {
   auto installed = installer_.install(std::move(event), &done);
   if (repair && !done.empty()) {
     repaired_ = true;
-    if (installed || installed.error().kind == kOutboundBurnt) note_repair(name, done);
+    if (installed || installed.error().kind == kOutboundBurnt ||
+        installed.error().kind == kNoInterface) {
+      note_repair(name, done);
+    }
   }
   note_hidden_keys();
   endpoint_.handle_installed(now(), id, installed);

@@ -48,6 +48,20 @@ bool any_stands(const xfrm::KernelState& state, const Ids& ids) {
   return beside(ids, ids_of(state)).size() < ids.size();
 }
 
+/// Of a group's SAs and inbound policy; in transport mode nothing may go by an XFRM interface.
+xfrm::IpsecMode mode_of(const xfrm::KernelState& state) {
+  const auto is_in = [](const xfrm::PolicyState& policy) {
+    return policy.kind == xfrm::PolicyKind::kIn;
+  };
+  const auto tunnel = xfrm::IpsecMode::kTunnel;
+  const bool any =
+      std::ranges::any_of(state.sas, [&](const auto& sa) { return sa.mode == tunnel; }) ||
+      std::ranges::any_of(state.policies, [&](const auto& policy) {
+        return is_in(policy) && policy.mode == tunnel;
+      });
+  return any ? tunnel : xfrm::IpsecMode::kTransport;
+}
+
 /// As the kernel would show it.
 xfrm::ObjectId id_of(const xfrm::GroupSpec& spec, const xfrm::SenderSa& sa) {
   const auto direction = sa.outbound ? xfrm::SaDirection::kOut : xfrm::SaDirection::kIn;
@@ -356,6 +370,18 @@ Result<Installer::Held> Installer::held(const GroupId& group, const Ids& wanted)
   return out;
 }
 
+Result<void> Installer::doubt_hidden_keys(const protocol::InstallGroup& wanted,
+                                          xfrm::KernelState& standing) {
+  const auto is_hidden = [](const xfrm::SaState& sa) { return sa.regular && sa.key.empty(); };
+  if (std::ranges::none_of(standing.sas, is_hidden)) return {};
+  auto groups = groups_here();
+  if (!groups) return pass_on(groups);
+  const auto row = std::ranges::find(*groups, wanted.group, &store::InstalledGroup::group);
+  if (row != groups->end() && row->epoch_id == wanted.epoch_id) return {};
+  for (xfrm::SaState& sa : standing.sas) sa.regular = sa.regular && !sa.key.empty();
+  return {};
+}
+
 Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
   auto placed = place_of(wanted.group, wanted.spec.group_name, wanted.spec.destination.text(),
                          wanted.spec.mode);
@@ -367,6 +393,7 @@ Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done
 
   auto before = held(wanted.group, xfrm::objects_of(wanted.spec));
   if (!before) return pass_on(before);
+  if (auto doubted = doubt_hidden_keys(wanted, before->standing); !doubted) return doubted;
   carry_received(wanted, before->standing);
   if (auto sound = xfrm::check(wanted.spec); !sound) return sound;
   std::vector<std::uint32_t> left_out;
@@ -399,7 +426,6 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
   if (row == groups->end()) {
     return fail(kNotInstalled, "nothing of group " + to_hex(group) + " is recorded here");
   }
-  // What stands was installed for its mode already.
   auto placed = place_of(group, row->name, row->data_address, xfrm::IpsecMode::kTunnel);
   if (!placed) return pass_on(placed);
   const Placement& place = placed->placement;
@@ -407,8 +433,14 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
   auto before = held(group, xfrm::policies_at(data_address, place.slot, place.address_slot));
   if (!before) return pass_on(before);
 
-  const xfrm::KernelState kept = kept_state(*row, place, before->standing, keep);
+  Placement placement = place;
+  const Attached attached = attach(settings_, row->name, mode_of(before->standing));
+  placement.attachment = attached.attachment;
+  const xfrm::KernelState kept = kept_state(*row, placement, before->standing, keep);
   const auto stages = xfrm::plan(before->standing, kept);
+  if (!xfrm::new_outbound_spis(stages).empty()) {
+    return fail(kOutboundBurnt, "an outbound SA of an adopted group would be put in again");
+  }
   if (done != nullptr) *done = xfrm::tally(stages);
   auto written = record(*row, before->recorded, ids_of(kept));
   if (!written) return pass_on(written);
@@ -419,8 +451,8 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
       forget([&](const GroupId& id) { return id == group; }, beside(found.ended, ids_of(kept)));
   if (!forgotten) return pass_on(forgotten);
   std::string missing = found.missing;
-  if (!placed->found) {
-    missing = placed->found.error().text() + (missing.empty() ? "" : "; " + missing);
+  if (!attached.found) {
+    missing = attached.found.error().text() + (missing.empty() ? "" : "; " + missing);
   }
   return protocol::Kept{found.sending, std::move(missing)};
 }

@@ -120,6 +120,10 @@ class Installer {
     xfrm::KernelState standing;
   };
   [[nodiscard]] Result<Held> held(const GroupId& group, const std::vector<xfrm::ObjectId>& wanted);
+  /// SAs of which the kernel tells no keys count as ours only if the group was last installed for
+  /// that epoch: another epoch may have the same SPIs under other keys.
+  [[nodiscard]] Result<void> doubt_hidden_keys(const protocol::InstallGroup& wanted,
+                                               xfrm::KernelState& standing);
   /// Burns what `stages` would install for output. SPIs that were taken come back.
   [[nodiscard]] Result<std::vector<std::uint32_t>> burn(const protocol::InstallGroup& wanted,
                                                         const std::vector<xfrm::Stage>& stages);

@@ -12,8 +12,12 @@ SenderTotals::Reading SenderTotals::reading_of(const xfrm::SaUsage& usage) {
 }
 
 bool SenderTotals::goes_on(const Reading& before, const Reading& now) {
+  const auto grew = [](std::uint32_t from, std::uint32_t to) {
+    return static_cast<std::int32_t>(to - from) >= 0;
+  };
   return before.added_at_s == now.added_at_s && before.packets <= now.packets &&
-         before.octets <= now.octets;
+         before.octets <= now.octets && grew(before.replayed, now.replayed) &&
+         grew(before.behind_window, now.behind_window) && grew(before.forged, now.forged);
 }
 
 void SenderTotals::look(const std::vector<SaView>& standing) {

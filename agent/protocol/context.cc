@@ -13,6 +13,26 @@ bool is_same_traffic(const identity::GroupPolicy& policy, const GroupAddresses& 
          (policy.port == other.port || policy.port == 0 || other.port == 0);
 }
 
+/// What two groups on one host must not share.
+Result<void> check_apart(const identity::GroupPolicy& policy, const GroupAddresses& other) {
+  if (policy.address == other.control || is_same_traffic(policy, other)) {
+    return fail(kAddressTaken, policy.address.text() + " is an address of group " + other.name +
+                                   " already: give the group one of its own, or each of the two "
+                                   "a port of its own");
+  }
+  if (policy.address == other.data && policy.spi_prefix == other.spi_prefix) {
+    return fail(kSpiPrefixTaken, "group " + other.name + " has SPI prefix " +
+                                     std::to_string(other.spi_prefix) + " on " +
+                                     policy.address.text() +
+                                     " already: give each group on an address its own");
+  }
+  if (policy.control_address == other.data) {
+    return fail(kAddressTaken, policy.control_address.text() + " carries the data of group " +
+                                   other.name + " already: give the group another for control");
+  }
+  return {};
+}
+
 }  // namespace
 
 void Outbox::report(Report report) {
@@ -49,23 +69,10 @@ const IpAddress* Context::own_address(IpFamily family) const {
 }
 
 Result<void> Context::check_addresses_free(const identity::GroupToken& token) const {
-  const identity::GroupPolicy& policy = token.policy;
-  for (const auto& [id, other] : addresses) {
-    if (id == token.group_id) continue;
-    if (policy.address == other.control || is_same_traffic(policy, other)) {
-      return fail(kAddressTaken, policy.address.text() + " is an address of group " + other.name +
-                                     " already: give the group one of its own, or each of the two "
-                                     "a port of its own");
-    }
-    if (policy.address == other.data && policy.spi_prefix == other.spi_prefix) {
-      return fail(kSpiPrefixTaken, "group " + other.name + " has SPI prefix " +
-                                       std::to_string(other.spi_prefix) + " on " +
-                                       policy.address.text() +
-                                       " already: give each group on an address its own");
-    }
-    if (policy.control_address == other.data) {
-      return fail(kAddressTaken, policy.control_address.text() + " carries the data of group " +
-                                     other.name + " already: give the group another for control");
+  for (const auto* held : {&addresses, &former_addresses}) {
+    for (const auto& [id, other] : *held) {
+      if (id == token.group_id) continue;
+      if (auto apart = check_apart(token.policy, other); !apart) return apart;
     }
   }
   return {};
@@ -73,6 +80,8 @@ Result<void> Context::check_addresses_free(const identity::GroupToken& token) co
 
 void Context::take_addresses(const identity::GroupToken& token) {
   const identity::GroupPolicy& policy = token.policy;
+  const auto held = addresses.find(token.group_id);
+  if (held != addresses.end()) former_addresses.insert_or_assign(token.group_id, held->second);
   addresses[token.group_id] = {policy.group, policy.address,    policy.protocol,
                                policy.port,  policy.spi_prefix, policy.control_address};
 }

@@ -60,6 +60,8 @@ struct Context {
   /// Of every group that stands on this host or is being made: policies of two groups with one
   /// data address, protocol and port cannot stand side by side.
   std::map<GroupId, GroupAddresses> addresses{};
+  /// What a group that is being created elsewhere still has in the kernel.
+  std::map<GroupId, GroupAddresses> former_addresses{};
 
   [[nodiscard]] const Digest& anchor() const { return config.trust.anchor_key_hash(); }
   [[nodiscard]] NameHash name_hash(std::string_view host) const {
@@ -76,6 +78,7 @@ struct Context {
   /// Of a group that came to nothing: what it had before, if it had any, is what it has.
   void give_addresses_back(const GroupId& group, const std::optional<GroupAddresses>& earlier) {
     addresses.erase(group);
+    former_addresses.erase(group);
     if (earlier) addresses.emplace(group, *earlier);
   }
   [[nodiscard]] std::vector<wire::CrlNumber> crl_numbers() const;

@@ -241,6 +241,7 @@ void ControllerGroup::member_reviewed(Now now, ControllerExchange& exchange) {
     context_.out.report({Report::Level::kInfo, "epoch-created", token_.policy.group,
                          exchange.member().name, "epoch " + floor_.tuple.text()});
     live_.emplace(context_, token_, std::move(*epoch), now);
+    context_.former_addresses.erase(token_.group_id);
     heartbeat_at_ = now.mono;
     // Those who failed as first member have their turn again with all others.
     for (Entry& entry : members_) {

@@ -288,7 +288,10 @@ std::optional<GroupView> Endpoint::group(std::string_view name) const {
 
 std::vector<IpAddress> Endpoint::data_addresses() const {
   std::set<IpAddress> all;
-  for (const auto& [id, group] : impl_->context().addresses) all.insert(group.data);
+  const Context& context = impl_->context();
+  for (const auto* held : {&context.addresses, &context.former_addresses}) {
+    for (const auto& [id, group] : *held) all.insert(group.data);
+  }
   return {all.begin(), all.end()};
 }
 

@@ -29,7 +29,8 @@ inline constexpr int kMaxTransmissions = 16;
 /// silent.
 inline constexpr int kMaxFirstMemberTransmissions = 7;
 /// Of any later message: most likely the agent of a member that has answered and is silent has
-/// ended, and the next one knows nothing of the exchange.
+/// ended, and the next one knows nothing of the exchange. With a long activation delay it is keyed
+/// anew before the others switch.
 inline constexpr int kMaxAnsweredTransmissions = 5;
 /// How often the list of possible first members is gone through.
 inline constexpr int kFirstMemberRounds = 4;
@@ -57,6 +58,11 @@ inline constexpr milliseconds kStatusInterval{500};
 /// A group that the kernel did not take is tried again after this long, doubling up to the maximum.
 inline constexpr milliseconds kRetryInstallFirst{1000};
 inline constexpr milliseconds kRetryInstallMax{60'000};
+
+/// An adopted controller that may be alone with an epoch sends under it so long before the one
+/// before is done with: the ends of delays are on disk in whole seconds, and may come that much too
+/// late.
+inline constexpr seconds kSwitchBeforeRelease{3};
 
 /// Ids of a sender in one epoch, each with its key and SA. The first is sent under; the next when
 /// the SA of the one before was lost, since a key is never put in for output twice (profile S14,

@@ -157,6 +157,14 @@ AdoptedGroup LiveGroup::to_adopted() const {
           .missing = install_error_};
 }
 
+WallTime LiveGroup::switch_by() const {
+  // Of the members some may not have the epoch, if this controller is killed before it switches:
+  // the next run switches when nobody hears the epoch before any more.
+  const bool may_be_alone =
+      epoch_.statement.controller == context_->self.hash && activate_at_.has_value();
+  return may_be_alone ? std::max(activate_by_, release_by_ - kSwitchBeforeRelease) : activate_by_;
+}
+
 GroupMemo LiveGroup::memo() const {
   const wire::Statement& statement = epoch_.statement;
   return {.role = statement.controller == context_->self.hash ? GroupRole::kController
@@ -169,7 +177,7 @@ GroupMemo LiveGroup::memo() const {
           .on_stop = token_.policy.on_stop,
           .release_at = release_by_,
           .spi_prefix = token_.policy.spi_prefix,
-          .activate_at = activate_by_};
+          .activate_at = switch_by()};
 }
 
 xfrm::Generation LiveGroup::generation() const {

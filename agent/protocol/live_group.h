@@ -66,6 +66,8 @@ class LiveGroup {
   std::optional<MonoTime> activate_at_;
   std::optional<MonoTime> release_at_;  // until then the epoch before may stand
   /// Both delays for the next start, whatever there was before.
+  /// When the next run of the agent is to send under the epoch.
+  [[nodiscard]] WallTime switch_by() const;
   WallTime activate_by_;
   WallTime release_by_;
   MonoTime expire_at_;

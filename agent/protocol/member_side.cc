@@ -97,6 +97,7 @@ void MemberSide::commit(Now now, MemberExchange::Prepared prepared,
     }
   }
   context_.take_addresses(prepared.token);
+  context_.former_addresses.erase(prepared.token.group_id);
   LiveGroup live(context_, std::move(prepared.token), std::move(prepared.epoch), now,
                  held == groups_.end() ? nullptr : &held->second.live);
   if (held != groups_.end()) groups_.erase(held);

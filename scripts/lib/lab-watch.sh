@@ -75,6 +75,15 @@ capture_stop() {
 
 # --- The kernels --------------------------------------------------------------------------------------
 
+# one_epoch GROUP HOST...: the kernels of those hosts hold one and the same epoch of it.
+one_epoch() {
+  local host told
+  told=$(for host in "${@:2}"; do
+    lab ctl "$host" group show "$1" --json 2>/dev/null | jq -r '"\(.installed) \(.epoch_id)"'
+  done | sort -u)
+  [[ $told == "true "* && $told != *$'\n'* ]]
+}
+
 # our_sas HOST: how many have a reqid in our range.
 our_sas() { on "$1" "$bin/esp-open" list | jq 'map(select(.reqid / 16777216 | floor == 71)) | length'; }
 # our_policies HOST [other]: how many have an index in our range, or have not.
