@@ -137,6 +137,7 @@ TEST(Views, StatusTellsWhatTheKernelLacks) {
   EXPECT_EQ(to_json(status)["kernel"]["hides_keys"], false);
   status.kernel_hides_keys = true;
   EXPECT_EQ(to_json(status)["kernel"]["hides_keys"], true);
+  status.kernel_hides_keys = false;
   status.kernel_lacks = kLacks;
   EXPECT_EQ(to_json(status)["kernel"]["lacks"][1].dump(),
             "{\"suite\":\"null-hmac-sha-256\",\"family\":\"IPv4\",\"only_esn\":true,"
