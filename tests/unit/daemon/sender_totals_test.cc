@@ -88,6 +88,18 @@ TEST(SenderTotals, CountDropsOverTheEndOfTheKernelsNumbers) {
 }
 
 // Of an adopted group names are not known; one that was known stays.
+// Both in one second, and neither has carried anything.
+TEST(SenderTotals, AnSaWithFewerDropsIsAnother) {
+  SenderTotals totals;
+  SaView first = sa(kA, 0x101, 0);
+  first.usage.replayed = 100;
+  SaView second = sa(kA, 0x101, 0);
+  second.usage.replayed = 3;
+  totals.look({first});
+  totals.look({second});
+  EXPECT_EQ(totals.of("demo").at(0).replayed, 103U);
+}
+
 TEST(SenderTotals, KnowASenderByItsAddress) {
   SenderTotals totals;
   SaView nameless = sa(kA, 0x101, 1);

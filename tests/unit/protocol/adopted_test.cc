@@ -181,11 +181,16 @@ TEST_F(Adopted, NewKeysTakeOverWithoutAMomentWithoutAny) {
     EXPECT_FALSE(kernel->active_generation) << name;
     EXPECT_EQ(kernel->earlier, Earlier::kKeep) << name;
   }
+  // Killed now, a may be alone with the epoch: its next run stays with the others as long as it
+  // can.
+  EXPECT_EQ(net_.node("a").memo.release_at - net_.node("a").memo.activate_at, seconds(3));
+  EXPECT_EQ(net_.node("b").memo.release_at - net_.node("b").memo.activate_at, seconds(4));
   net_.pass(milliseconds(options_.activation_delay_ms + 100));
   for (const char* name : {"a", "b"}) {
     EXPECT_TRUE(net_.node(name).kernel->active_generation) << name;
     EXPECT_EQ(net_.node(name).kernel->earlier, Earlier::kKeep) << name;
   }
+  EXPECT_EQ(net_.node("a").memo.release_at - net_.node("a").memo.activate_at, seconds(4));
   net_.pass(milliseconds(options_.deactivation_delay_ms - options_.activation_delay_ms));
   for (const char* name : {"a", "b"}) {
     EXPECT_TRUE(net_.node(name).kernel->active_generation) << name;
@@ -244,6 +249,27 @@ TEST_F(Adopted, ItsAddressesAreTaken) {
   const auto refused = net_.create("a", net_.group(options));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, protocol::kAddressTaken) << refused.error().text();
+}
+
+TEST_F(Adopted, AGroupThatMovesHoldsItsFormerAddressUntilItHasKeys) {
+  HostOptions controller;
+  controller.roles.insert(identity::Role::kController);
+  controller.groups = {"demo", "other"};
+  net_.credentials("a") = net_.pki.host("a", controller);
+  restart("a");
+  auto moved = options_;
+  moved.version = 2;
+  moved.address = "239.1.1.9";
+  net_.filter = [](Sent&) { return false; };  // nobody answers
+  ASSERT_TRUE(net_.create("a", net_.group(moved)));
+  auto other = options_;
+  other.group = "other";
+  other.control_address = "239.1.1.8";
+  const auto refused = net_.create("a", net_.group(other));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, protocol::kAddressTaken) << refused.error().text();
+  const auto watched = net_.node("a").endpoint->data_addresses();
+  EXPECT_NE(std::ranges::find(watched, *IpAddress::parse(options_.address)), watched.end());
 }
 
 TEST_F(Adopted, ACreationThatFailsLeavesItAtWork) {

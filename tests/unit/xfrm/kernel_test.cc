@@ -140,6 +140,18 @@ TEST_F(KernelTest, InstallsAGroupStageByStage) {
   EXPECT_EQ(requests(), wanted);
 }
 
+// Where one key is shown all are.
+TEST_F(KernelTest, AKeyOfZerosAmongOthersIsNobodys) {
+  KernelState shown = wanted_state(demo_group());
+  shown.sas[1].key = Secret(shown.sas[1].key.size());
+  show(shown);
+  const auto read = kernel_.read(record());
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->sas[0].regular);
+  EXPECT_FALSE(read->sas[1].regular);
+  EXPECT_FALSE(kernel_.hides_keys());
+}
+
 TEST_F(KernelTest, WhatStandsIsLeftAlone) {
   show(wanted_state(demo_group()));
   const auto applied = gkmpd::test::apply(kernel_, demo_group(), record());

@@ -204,6 +204,16 @@ TEST(Plan, AnotherPortMeansOtherPoliciesAndSas) {
       ElementsAre("-in", "+in", "-protect", "-sa 2", "+sa 2", "-sa 1", "+sa 1", "+protect 1"));
 }
 
+TEST(Plan, AnSaThatCannotBeReadSaysNothingOfWhatWasReceived) {
+  KernelState installed = wanted_state(demo_group());
+  installed.sas[0].key = Secret();
+  installed.sas[0].regular = false;
+  installed.sas[0].last_received = 7000;
+  const std::vector<Stage> stages = plan(installed, wanted_state(demo_group()));
+  ASSERT_EQ(tell(stages), (std::vector<std::string>{"-sa 2", "+sa 2"}));
+  EXPECT_EQ(std::get<AddSa>(stages[1].operations[0]).sa.last_received, 0U);
+}
+
 TEST(Plan, APolicyOfOursWithTheSelectorUnderAnotherIndexMakesRoom) {
   KernelState installed = wanted_state(demo_group());
   for (PolicyState& policy : installed.policies)
