@@ -186,7 +186,7 @@ TEST_P(Kinds, WhatWasInstalledGoesAgain) {
 TEST_P(Kinds, AnSaOfOursWithAnotherKeyIsReplaced) {
   xfrm::GroupSpec spec = both_ways();
   for (xfrm::SenderSa& sender : spec.senders)
-    sender.key = Secret(xfrm::key_material_size(spec.suite));
+    sender.key = Secret::take(Bytes(xfrm::key_material_size(spec.suite), 0x5a));
   agent_.apply(spec);
   const auto before = read_sas(segment_, "a");
   agent_.apply(both_ways());
