@@ -77,10 +77,11 @@ $tries[0] as $t
     as $risen
 | ($risen + ($statuses[0] | map_values(.counters))) as $risen
 | ($wanted | map(. + {seen: seen})) as $all
-# How often a host ought to have counted an error. A dropped datagram may have been repeated.
+# How often a host ought to have counted an error. A dropped datagram may have been repeated, and a member
+# that is silent about its reason is asked again at once.
 | ($all | group_by([.seen.host, .error])
     | map({key: "\(.[0].seen.host) \(.[0].error)",
-        value: {times: length, more: any(.[]; .record == "dropped")}})
+        value: {times: length, more: any(.[]; .record == "dropped" or .record == "controller-not-trusted")}})
     | from_entries) as $counts
 | $all
 | map(. as $w
