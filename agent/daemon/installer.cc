@@ -344,15 +344,12 @@ void Installer::carry_received(protocol::InstallGroup& wanted, const xfrm::Kerne
   if (numbers.empty()) received_.erase(wanted.group);
 }
 
-Result<Installer::Placed> Installer::place_of(const GroupId& group, const std::string& name,
-                                              const std::string& data_address,
-                                              xfrm::IpsecMode mode) {
+Result<Placement> Installer::place_of(const GroupId& group, const std::string& data_address) {
   auto slot = store_.slot_of(group, xfrm::kMaxGroupSlot);
   if (!slot) return pass_on(slot);
   auto address_slot = store_.slot_of_address(data_address, xfrm::kMaxAddressSlot);
   if (!address_slot) return pass_on(address_slot);
-  Attached attached = attach(settings_, name, mode);
-  return Placed{{*slot, *address_slot, attached.attachment}, std::move(attached.found)};
+  return Placement{.slot = *slot, .address_slot = *address_slot, .attachment = {}};
 }
 
 Result<Installer::Held> Installer::held(const GroupId& group, const Ids& wanted) {
@@ -383,12 +380,12 @@ Result<void> Installer::doubt_hidden_keys(const protocol::InstallGroup& wanted,
 }
 
 Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done) {
-  auto placed = place_of(wanted.group, wanted.spec.group_name, wanted.spec.destination.text(),
-                         wanted.spec.mode);
-  if (!placed) return pass_on(placed);
-  wanted.spec.slot = placed->placement.slot;
-  wanted.spec.address_slot = placed->placement.address_slot;
-  wanted.spec.attachment = placed->placement.attachment;
+  auto place = place_of(wanted.group, wanted.spec.destination.text());
+  if (!place) return pass_on(place);
+  const Attached attached = attach(settings_, wanted.spec.group_name, wanted.spec.mode);
+  wanted.spec.slot = place->slot;
+  wanted.spec.address_slot = place->address_slot;
+  wanted.spec.attachment = attached.attachment;
   if (auto sound = xfrm::check(wanted.spec); !sound) return sound;
 
   auto before = held(wanted.group, xfrm::objects_of(wanted.spec));
@@ -409,7 +406,7 @@ Result<void> Installer::install(protocol::InstallGroup wanted, xfrm::Tally* done
   auto forgotten = forget([&](const GroupId& id) { return id == wanted.group; },
                           beside(beside(before->recorded, objects), ids_of(before->standing)));
   if (!forgotten) return forgotten;
-  if (left_out.empty()) return placed->found;
+  if (left_out.empty()) return attached.found;
   return fail(
       kOutboundBurnt,
       fmt::format("the key of SPI 0x{:08x} may have been used before and is not used again; this "
@@ -426,17 +423,15 @@ Result<protocol::Kept> Installer::keep(const GroupId& group, protocol::Keep keep
   if (row == groups->end()) {
     return fail(kNotInstalled, "nothing of group " + to_hex(group) + " is recorded here");
   }
-  auto placed = place_of(group, row->name, row->data_address, xfrm::IpsecMode::kTunnel);
-  if (!placed) return pass_on(placed);
-  const Placement& place = placed->placement;
+  auto place = place_of(group, row->data_address);
+  if (!place) return pass_on(place);
   const auto data_address = IpAddress::parse(row->data_address).value_or(IpAddress{});
-  auto before = held(group, xfrm::policies_at(data_address, place.slot, place.address_slot));
+  auto before = held(group, xfrm::policies_at(data_address, place->slot, place->address_slot));
   if (!before) return pass_on(before);
 
-  Placement placement = place;
   const Attached attached = attach(settings_, row->name, mode_of(before->standing));
-  placement.attachment = attached.attachment;
-  const xfrm::KernelState kept = kept_state(*row, placement, before->standing, keep);
+  place->attachment = attached.attachment;
+  const xfrm::KernelState kept = kept_state(*row, *place, before->standing, keep);
   const auto stages = xfrm::plan(before->standing, kept);
   if (!xfrm::new_outbound_spis(stages).empty()) {
     return fail(kOutboundBurnt, "an outbound SA of an adopted group would be put in again");

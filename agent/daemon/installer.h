@@ -99,13 +99,8 @@ class Installer {
   using GroupFilter = std::function<bool(const GroupId&)>;
   /// Without repetition: groups on one address share its policies.
   [[nodiscard]] Result<std::vector<xfrm::ObjectId>> record_of(const GroupFilter& which);
-  /// Where the group has its place here, and whether its interface is there.
-  struct Placed {
-    Placement placement;
-    Result<void> found;
-  };
-  [[nodiscard]] Result<Placed> place_of(const GroupId& group, const std::string& name,
-                                        const std::string& data_address, xfrm::IpsecMode mode);
+  /// Where the group has its place here; without its attachment.
+  [[nodiscard]] Result<Placement> place_of(const GroupId& group, const std::string& data_address);
   /// Those of this place.
   [[nodiscard]] Result<std::vector<store::InstalledGroup>> groups_here();
   /// How many records of an earlier boot were dropped, and how many of other namespaces are there.
