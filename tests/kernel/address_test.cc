@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <ifaddrs.h>
+#include <linux/if_addr.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <netinet/igmp.h>
@@ -12,6 +13,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 #include "tests/kernel/groups.h"
 
@@ -21,6 +24,8 @@ namespace {
 constexpr std::uint32_t kFirstSpi = 0x0a000001;
 constexpr std::uint32_t kSecondSpi = 0x0b000001;
 constexpr unsigned short kSecondPort = kPort + 1;
+/// As the kernel prints it in if_inet6 (include/net/ipv6.h, IPV6_ADDR_LINKLOCAL).
+constexpr unsigned kLinkScope = 0x20;
 
 /// a sends, c listens, d is an outsider on the same segment.
 class OneAddress : public ::testing::TestWithParam<Family> {
@@ -106,6 +111,20 @@ class Membership : public OneAddress {
     }
   }
 
+  /// Until its link-local address is found to be its own, a host reports from "::", which is not
+  /// counted here.
+  void wait_for_link_local_of(const std::string& host) const {
+    const Inside inside(segment_.host(host));
+    for (int i = 0; i < 500; ++i, usleep(20'000)) {
+      std::ifstream addresses("/proc/thread-self/net/if_inet6");
+      std::string line;
+      bool settled = false;
+      while (std::getline(addresses, line)) settled = settled || settled_link_local(line);
+      if (settled) return;
+    }
+    FAIL() << "no link-local address at " << host;
+  }
+
   /// IGMP, or MLD after its hop-by-hop header, that d has seen to the group.
   [[nodiscard]] long told() {
     const int protocol = ipv4() ? int{IPPROTO_IGMP} : int{IPPROTO_HOPOPTS};
@@ -184,6 +203,18 @@ class Membership : public OneAddress {
         << std::strerror(errno);
   }
 
+  /// Of a line "address index length scope flags name", the numbers in hex.
+  [[nodiscard]] static bool settled_link_local(const std::string& line) {
+    std::istringstream words(line);
+    std::string address;
+    unsigned index = 0;
+    unsigned length = 0;
+    unsigned scope = 0;
+    unsigned flags = 0;
+    words >> address >> std::hex >> index >> length >> scope >> flags;
+    return words && scope == kLinkScope && (flags & IFA_F_TENTATIVE) == 0;
+  }
+
   [[nodiscard]] std::string link_local_of(const std::string& host) const {
     const Inside inside(segment_.host(host));
     ifaddrs* all = nullptr;
@@ -206,6 +237,7 @@ INSTANTIATE_TEST_SUITE_P(Families, Membership, ::testing::Values(kIpv4, kIpv6),
 
 TEST_P(Membership, IsToldAndAskedForInClear) {
   speak_the_old_version();
+  for (const char* host : {"a", "d"}) ASSERT_NO_FATAL_FAILURE(wait_for_link_local_of(host));
   a_.apply(first(true));
   const Listener at_a(segment_, "a", group_, kPort);
   ASSERT_TRUE(tells_more_than(0)) << "the report that goes with joining";
