@@ -224,9 +224,13 @@ TEST_P(Traffic, WhetherASenderHearsItself) {
   const Listener at_a(segment_, "a", group_, kPort);
   EXPECT_EQ(from_a_.send(group_, kPort, "lost?"), 0);
   const bool deaf = mode_ == IpsecMode::kTunnel && ip_of(group_).family == IpFamily::kV4;
+  // Two that are under way at once can overtake each other where there are two processors.
+  if (!deaf) {
+    EXPECT_EQ(at_a.next(), "lost?");
+  }
   if (deaf) segment_.set("a", "net/ipv4/conf/all/accept_local", "1");
   EXPECT_EQ(from_a_.send(group_, kPort, "heard"), 0);
-  EXPECT_EQ(at_a.next(), deaf ? "heard" : "lost?");
+  EXPECT_EQ(at_a.next(), "heard");
 }
 
 INSTANTIATE_TEST_SUITE_P(FamiliesAndModes, Traffic,
