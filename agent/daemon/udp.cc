@@ -35,7 +35,7 @@ std::optional<ErrorKind> refuse_arrival(const Arrival& arrival, const Reach& rea
   if (arrival.destination.is_multicast()) {
     if (!on_interface) return kUdpOtherInterface;
     if (!reach.joined.contains(arrival.destination)) return kUdpOtherDestination;
-    if (arrival.type != static_cast<std::uint8_t>(wire::MessageType::kHeartbeat)) {
+    if (!wire::is_multicast(static_cast<wire::MessageType>(arrival.type))) {
       return kUdpNotForMulticast;
     }
     return std::nullopt;

@@ -118,6 +118,7 @@ Json to_json(const protocol::GroupView& group) {
               {"data_port", group.data_port},
               {"control_multicast", group.control_multicast.text()},
               {"not_after", group.tuple ? Json(time_text(group.not_after)) : Json(nullptr)},
+              {"rekey_at", time_or_null(group.rekey_at)},
               {"sending", group.sending},
               {"installed", group.installed},
               {"install_error", group.install_error},

@@ -17,6 +17,7 @@ constexpr std::uint32_t kMaxTokenGrace_s = kDay_s;
 constexpr std::uint32_t kMaxDelay_ms = 3600 * 1000;
 constexpr std::uint32_t kMinHeartbeat_ms = 200;
 constexpr std::uint32_t kMaxHeartbeat_ms = 600 * 1000;
+constexpr std::uint32_t kMaxRekeyRepeats = 10;
 constexpr std::uint32_t kMaxU32 = 0xffffffff;
 constexpr std::size_t kMaxActions = 3;
 
@@ -267,6 +268,7 @@ void read_control(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy)
   reader.number("port", Presence::kRequired, 1, 0xffff, policy.control_port);
   reader.number("heartbeat_interval_ms", Presence::kOptional, kMinHeartbeat_ms, kMaxHeartbeat_ms,
                 policy.heartbeat_interval_ms);
+  reader.number("rekey_repeats", Presence::kOptional, 1, kMaxRekeyRepeats, policy.rekey_repeats);
   reader.refuse_unknown();
 }
 

@@ -64,6 +64,7 @@ struct GroupPolicy {
   IpAddress control_address;                   // as `address`, of its family, and another one
   std::uint16_t control_port = 0;              // UDP port of unicast and multicast control
   std::uint32_t heartbeat_interval_ms = 5000;  // 200 ms to 10 min
+  std::uint32_t rekey_repeats = 3;             // how often a rekey is sent, 1 to 10
   Suite control_suite = Suite::kX25519Sha256;  // as strong as `suite`, at least
 
   /// Of control and data alike.

@@ -196,8 +196,8 @@ Result<Host> TrustStore::check_host(const crypto::Certificate& leaf,
   if (!chain) return pass_on(chain);
   if (auto live = check_revocation(*chain); !live) return pass_on(live);
   if (auto granted = check_grants(*chain, *permissions); !granted) return pass_on(granted);
-  return Host{leaf.name(), name_hash(anchor_key_hash(), leaf.name()), leaf,
-              std::move(*permissions)};
+  return Host{leaf.name(), name_hash(anchor_key_hash(), leaf.name()), leaf, std::move(*permissions),
+              intermediates};
 }
 
 }  // namespace gkmpd::identity

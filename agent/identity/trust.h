@@ -29,6 +29,7 @@ struct Host {
   NameHash hash{};
   crypto::Certificate certificate;
   Permissions permissions;
+  std::vector<crypto::Certificate> intermediates = {};  // as they came with it
 };
 
 /// The number of each issuer's list that a host holds: CRL version of RFC 2093.

@@ -45,14 +45,13 @@ const Secret* ControllerExchange::ack_key() const {
 }
 
 /// State 1, last step: our portion of the key creation message.
-Result<void> ControllerExchange::start(Now now) {
+Result<void> ControllerExchange::start(Now now, int max_transmissions) {
   auto opened = flow_ == Flow::kGroup ? open_group(context_, channel_, token_.hash)
                                       : open_session(context_, channel_, token_.hash);
   if (!opened) return pass_on(opened);
   channel_.send({opened->create_1});
   state_ = std::move(*opened);
-  timer_.start(now.mono, context_.random,
-               flow_ == Flow::kGroup ? kMaxFirstMemberTransmissions : kMaxTransmissions);
+  timer_.start(now.mono, context_.random, max_transmissions);
   return {};
 }
 
@@ -155,9 +154,10 @@ Result<void> ControllerExchange::review_sources(const identity::Host& host,
   return {};
 }
 
-ControllerExchange::Created ControllerExchange::take_created() {
+NewKeys ControllerExchange::take_created() {
   auto& reviewed = std::get<Reviewed>(state_);
-  return {reviewed.key_ids[0], reviewed.key_ids[1], std::move(*reviewed.packet)};
+  return {wire::Creation::kCooperative, reviewed.key_ids[0], reviewed.key_ids[1],
+          std::move(*reviewed.packet)};
 }
 
 void ControllerExchange::download(Now now, const Epoch& epoch) {

@@ -22,8 +22,8 @@ class ControllerExchange {
   ControllerExchange(Context& context, const identity::GroupToken& token, Flow flow,
                      Candidate member);
 
-  /// Sends the Create message (RFC 2093 4.2 or 4.6). Fails only if signing fails.
-  [[nodiscard]] Result<void> start(Now now);
+  /// Sends the Create message (RFC 2093 4.2 or 4.6), so often at most. Fails only if signing fails.
+  [[nodiscard]] Result<void> start(Now now, int max_transmissions);
 
   enum class Outcome {
     kNothing,
@@ -43,13 +43,8 @@ class ControllerExchange {
   /// itself and gets the statement alone.
   void download(Now now, const Epoch& epoch);
 
-  /// Figure 1, after kReviewed: the keys that both sides made, with their ids.
-  struct Created {
-    KeyId gtek_id{};
-    KeyId gkek_id{};
-    keys::GroupKeyPacket packet;
-  };
-  [[nodiscard]] Created take_created();
+  /// Figure 1, after kReviewed: the keys that both sides made.
+  [[nodiscard]] NewKeys take_created();
 
   [[nodiscard]] Flow flow() const { return flow_; }
   [[nodiscard]] const Candidate& member() const { return member_; }

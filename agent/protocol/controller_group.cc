@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "agent/crypto/errors.h"
+#include "agent/identity/errors.h"
 #include "agent/protocol/errors.h"
+#include "agent/protocol/rekey_package.h"
 #include "agent/protocol/review.h"
 
 namespace gkmpd::protocol {
@@ -49,7 +51,16 @@ void ControllerGroup::begin() {
     earlier_addresses_ = held->second;
   }
   context_.take_addresses(token_);
-  save_ = context_.save(token_.group_id, token_.policy.group, floor_);
+  std::deque<std::size_t> candidates;
+  for (int round = 0; round < kFirstMemberRounds; ++round) {
+    for (std::size_t member = 0; member < members_.size(); ++member) candidates.push_back(member);
+  }
+  make_epoch(wire::Cause::kCreate, std::move(candidates));
+}
+
+void ControllerGroup::make_epoch(wire::Cause cause, std::deque<std::size_t> candidates) {
+  making_ = Making{cause, std::move(candidates)};
+  making_->save = context_.save(token_.group_id, token_.policy.group, floor_);
 }
 
 Result<void> ControllerGroup::take_members(const identity::MemberList& list) {
@@ -130,10 +141,10 @@ Result<void> ControllerGroup::assign_senders() {
 bool ControllerGroup::over() const { return failed_ || (live_ && live_->expired()); }
 
 bool ControllerGroup::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
-  if (save_ != id) return false;
-  save_.reset();
+  if (!making_ || making_->save != id) return false;
+  making_->save.reset();
   if (!outcome) {
-    fail_group({kSaveFailed, outcome.error().text()});
+    making_failed(now, {kSaveFailed, outcome.error().text()});
     return true;
   }
   context_.floors[token_.group_id] = floor_;
@@ -141,15 +152,30 @@ bool ControllerGroup::handle_saved(Now now, SaveId id, const Result<void>& outco
   return true;
 }
 
+void ControllerGroup::making_failed(Now now, Error why) {
+  if (!live_) return fail_group(std::move(why));
+  making_.reset();
+  context_.out.count(why.kind);
+  context_.out.report({Report::Level::kError, "rekey-failed", token_.policy.group, "", why.text()});
+  rekey_at_ = now.mono + rekey_retry_wait_;
+  rekey_retry_wait_ = std::min(rekey_retry_wait_ * 2, kRetryRekeyMax);
+}
+
 bool ControllerGroup::open_exchange(Now now, std::size_t member, Flow flow) {
   Entry& entry = members_[member];
   const SocketAddress address{entry.address, token_.policy.control_port};
   auto exchange =
       std::make_unique<ControllerExchange>(context_, token_, flow, Candidate{entry.name, address});
-  entry.state = MemberState::kAsked;
-  entry.why.clear();
-  entry.retry_at.reset();
-  if (auto started = exchange->start(now); !started) {
+  if (!is_rekeying() || flow == Flow::kSession) {
+    entry.state = MemberState::kAsked;
+    entry.why.clear();
+    entry.retry_at.reset();
+  }
+  int transmissions = kMaxTransmissions;
+  if (flow == Flow::kGroup) {
+    transmissions = is_rekeying() ? kMaxRekeyTransmissions : kMaxFirstMemberTransmissions;
+  }
+  if (auto started = exchange->start(now, transmissions); !started) {
     entry.state = MemberState::kFailed;
     entry.why = started.error().text();
     entry.refused = true;  // our own key does not sign: asking again would not help
@@ -163,23 +189,21 @@ bool ControllerGroup::open_exchange(Now now, std::size_t member, Flow flow) {
   return true;
 }
 
-/// Figure 1 with the next member of the list; one that did not answer comes round again, one that
-/// refused or was refused does not (readings 10).
+/// Figure 1 with the next candidate. A list that is gone through for a creation ends it (readings
+/// 10); a rekey goes on without a first member (profile K10).
 void ControllerGroup::try_first_member(Now now) {
-  while (!failed_) {
-    if (next_first_ == members_.size()) {
-      next_first_ = 0;
-      --rounds_left_;
-    }
-    const bool anybody_left = !std::ranges::all_of(members_, &Entry::refused);
-    if (rounds_left_ == 0 || !anybody_left) {
-      fail_group({kNoMemberAnswered, anybody_left ? "no listed member answered"
-                                                  : "every listed member refused or was refused"});
-      return;
-    }
-    const std::size_t candidate = next_first_++;
+  while (making_ && !making_->candidates.empty()) {
+    const std::size_t candidate = making_->candidates.front();
+    making_->candidates.pop_front();
     if (!members_[candidate].refused && open_exchange(now, candidate, Flow::kGroup)) return;
   }
+  if (is_rekeying()) {
+    (void)begin_epoch(now, make_keys_alone(context_.random), "");
+    return;
+  }
+  const bool anybody_left = !std::ranges::all_of(members_, &Entry::refused);
+  fail_group({kNoMemberAnswered, anybody_left ? "no listed member answered"
+                                              : "every listed member refused or was refused"});
 }
 
 /// Figure 2 with as many members at a time as the limit allows.
@@ -209,10 +233,10 @@ void ControllerGroup::act_on(Now now, ControllerExchange& exchange,
     case ControllerExchange::Outcome::kNothing:
       return;
     case ControllerExchange::Outcome::kAnswered:
-      entry_of(exchange).state = MemberState::kNegotiating;
+      if (!is_first_again(exchange)) entry_of(exchange).state = MemberState::kNegotiating;
       return;
     case ControllerExchange::Outcome::kReviewed:
-      entry_of(exchange).state = MemberState::kDownloading;
+      if (!is_first_again(exchange)) entry_of(exchange).state = MemberState::kDownloading;
       member_reviewed(now, exchange);
       return;
     case ControllerExchange::Outcome::kAcknowledged:
@@ -229,39 +253,64 @@ void ControllerGroup::act_on(Now now, ControllerExchange& exchange,
 /// States 4 and 7. With the first member reviewed the epoch is signed and begins.
 void ControllerGroup::member_reviewed(Now now, ControllerExchange& exchange) {
   if (exchange.flow() == Flow::kGroup) {
-    auto created = exchange.take_created();
-    auto epoch = sign_epoch(context_,
-                            {token_, floor_.tuple, created.gtek_id, created.gkek_id,
-                             std::move(created.packet), senders_},
-                            now);
-    if (!epoch) {
-      fail_group(epoch.error());
+    const ExchangeId id = exchange.id();
+    if (!begin_epoch(now, exchange.take_created(), exchange.member().name)) {
+      exchanges_.erase(id);
       return;
-    }
-    context_.out.report({Report::Level::kInfo, "epoch-created", token_.policy.group,
-                         exchange.member().name, "epoch " + floor_.tuple.text()});
-    live_.emplace(context_, token_, std::move(*epoch), now);
-    context_.former_addresses.erase(token_.group_id);
-    heartbeat_at_ = now.mono;
-    // Those who failed as first member have their turn again with all others.
-    for (Entry& entry : members_) {
-      if (entry.state != MemberState::kFailed) continue;
-      if (entry.refused) {
-        entry.retry_at = now.mono + kRetryMemberMax;
-      } else {
-        entry.state = MemberState::kWaiting;
-      }
     }
   }
   exchange.download(now, live_->epoch());
   if (exchange.flow() == Flow::kGroup) distribute(now);
 }
 
+bool ControllerGroup::begin_epoch(Now now, NewKeys keys, const std::string& with) {
+  const EpochId previous = live_ ? live_->epoch().id : EpochId{};
+  auto epoch = sign_epoch(context_,
+                          {.token = token_,
+                           .tuple = floor_.tuple,
+                           .keys = std::move(keys),
+                           .senders = senders_,
+                           .cause = making_->cause,
+                           .previous = previous},
+                          now);
+  if (!epoch) {
+    making_failed(now, epoch.error());
+    return false;
+  }
+  making_.reset();
+  context_.out.report({Report::Level::kInfo, "epoch-created", token_.policy.group, with,
+                       "epoch " + floor_.tuple.text() + (live_ ? ", a rekey" : "")});
+  heartbeat_at_ = now.mono;
+  rekey_retry_wait_ = kRetryRekeyFirst;
+  if (token_.policy.actions.contains(identity::Action::kRekey)) {
+    rekey_at_ = now.mono + seconds(token_.policy.rekey_interval_s);
+  }
+  if (live_) {
+    Bytes datagram = rekey_datagram(*epoch, live_->epoch());
+    live_->advance(token_, std::move(*epoch), now);
+    shelf_.keep(now, previous, datagram);
+    send_rekey(now, std::move(datagram));
+    return true;
+  }
+  live_.emplace(context_, token_, std::move(*epoch), now);
+  context_.former_addresses.erase(token_.group_id);
+  // Those who failed as first member have their turn again with all others.
+  for (Entry& entry : members_) {
+    if (entry.state != MemberState::kFailed) continue;
+    if (entry.refused) {
+      entry.retry_at = now.mono + kRetryMemberMax;
+    } else {
+      entry.state = MemberState::kWaiting;
+    }
+  }
+  return true;
+}
+
 /// State 9: the group management log.
 void ControllerGroup::member_keyed(Entry& member) {
   member.state = MemberState::kKeyed;
   context_.out.report({Report::Level::kInfo, "member-keyed", token_.policy.group, member.name,
-                       "epoch " + floor_.tuple.text()});
+                       "epoch " + live_->epoch().statement.tuple.text()});
   note_decided();
 }
 
@@ -282,7 +331,12 @@ void ControllerGroup::note_decided() {
 
 void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
   Entry& entry = entry_of(exchange);
-  const Error& why = exchange.error();
+  const Error why = exchange.error();
+  if (is_first_again(exchange)) {
+    exchanges_.erase(ExchangeId(exchange.id()));
+    first_member_failed(now, entry, why);
+    return;
+  }
   const bool broke_off = why.kind == kTimeout && (entry.state == MemberState::kNegotiating ||
                                                   entry.state == MemberState::kDownloading);
   entry.state = MemberState::kFailed;
@@ -309,12 +363,30 @@ void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
   distribute(now);
 }
 
+/// It holds an epoch, and may go on holding it; only who refuses is no member any more.
+void ControllerGroup::first_member_failed(Now now, Entry& member, const Error& why) {
+  context_.out.report({Report::Level::kWarning, "first-member-failed", token_.policy.group,
+                       member.name, why.text()});
+  if (!is_of_the_network(why)) {
+    member.state = MemberState::kFailed;
+    member.why = why.text();
+    member.refused = true;
+    member.retry_at = now.mono + kRetryMemberMax;
+  }
+  try_first_member(now);
+}
+
 void ControllerGroup::fail_group(Error why) {
   context_.out.count(why.kind);
   context_.out.report({Report::Level::kError, "group-failed", token_.policy.group, "", why.text()});
   exchanges_.clear();
+  making_.reset();
   if (!live_) context_.give_addresses_back(token_.group_id, earlier_addresses_);
   failed_ = std::move(why);
+}
+
+bool ControllerGroup::is_first_again(const ControllerExchange& exchange) const {
+  return is_rekeying() && exchange.flow() == Flow::kGroup;
 }
 
 ControllerGroup::Entry& ControllerGroup::entry_of(const ControllerExchange& exchange) {
@@ -327,6 +399,8 @@ void ControllerGroup::handle_timeout(Now now) {
     live_->handle_timeout(now);
     if (live_->expired()) {
       exchanges_.clear();
+      making_.reset();
+      repeats_.stop();
       return;
     }
   }
@@ -338,8 +412,82 @@ void ControllerGroup::handle_timeout(Now now) {
     const auto found = exchanges_.find(id);
     if (found != exchanges_.end()) act_on(now, *found->second, found->second->handle_timeout(now));
   }
-  if (live_) distribute(now);
+  if (!live_) return;
+  distribute(now);
+  if (rekey_at_ && now.mono >= *rekey_at_) begin_rekey(now);
+  if (auto again = repeats_.take_due(now)) context_.out.transmit(control_multicast(), *again);
+  for (Bytes& datagram : shelf_.take_due(now)) {
+    context_.out.transmit(control_multicast(), std::move(datagram));
+  }
   if (heartbeat_at_ && now.mono >= *heartbeat_at_) send_heartbeat(now);
+}
+
+// --- Rekey (RFC 2093 figure 3)
+// --------------------------------------------------------------------
+
+/// State 1 again, and state 2 to 4 with a member that is chosen afresh.
+void ControllerGroup::begin_rekey(Now now) {
+  rekey_at_.reset();
+  if (making_) return;
+  // Two epochs of a sender always fit, three need not (profile R8).
+  if (const auto until = live_->earlier_until()) {
+    rekey_at_ = until;
+    return;
+  }
+  if (auto allowed = check_rekey_allowed(now); !allowed) {
+    return making_failed(now, allowed.error());
+  }
+  ++floor_.tuple.epoch;
+  make_epoch(wire::Cause::kRoutine, choose_first_members());
+}
+
+Result<void> ControllerGroup::check_rekey_allowed(Now now) const {
+  if (floor_.tuple.epoch == std::numeric_limits<std::uint32_t>::max()) {
+    return fail(kNumbersExhausted, "all epochs are used: sign a token with a higher version");
+  }
+  if (token_.policy.not_after <= now.wall) {
+    return fail(identity::kTokenExpired, "the token has ended: sign one with a higher version");
+  }
+  return review_again(context_, token_, context_.self, now);
+}
+
+std::deque<std::size_t> ControllerGroup::choose_first_members() {
+  std::deque<std::size_t> keyed;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].state == MemberState::kKeyed) keyed.push_back(i);
+  }
+  std::deque<std::size_t> chosen;
+  while (!keyed.empty() && chosen.size() < kRekeyFirstMembers) {
+    const auto drawn = context_.random.array<2>();
+    const auto place = keyed.begin() + (drawn[0] << 8 | drawn[1]) % std::ssize(keyed);
+    chosen.push_back(*place);
+    keyed.erase(place);
+  }
+  return chosen;
+}
+
+/// Spread over the activation delay, which members count from the first that they receive
+/// (profile R8).
+void ControllerGroup::send_rekey(Now now, Bytes datagram) {
+  const std::uint32_t times = token_.policy.rekey_repeats;
+  const milliseconds interval(token_.policy.activation_delay_ms / times);
+  context_.out.transmit(control_multicast(), datagram);
+  repeats_.start(now, std::move(datagram), times - 1, interval);
+}
+
+Result<void> ControllerGroup::handle_multicast(Now now, const wire::Datagram& datagram,
+                                               ByteView octets) {
+  if (datagram.header.type == wire::MessageType::kRekeyMulticast) {
+    shelf_.seen(now, octets);
+    return {};
+  }
+  if (datagram.header.type != wire::MessageType::kRepairRequest) return fail(kOwnGroup);
+  auto message = wire::decode_body(datagram.header.type, datagram.body);
+  if (!message) return pass_on(message);
+  if (live_ && !live_->expired()) {
+    shelf_.asked_for(now, context_.random, std::get<wire::RepairRequest>(*message).held);
+  }
+  return {};
 }
 
 void ControllerGroup::send_heartbeat(Now now) {
@@ -389,6 +537,9 @@ std::optional<MonoTime> ControllerGroup::next_timeout() const {
   if (live_) {
     keep_earlier(earliest, live_->next_timeout());
     keep_earlier(earliest, heartbeat_at_);
+    keep_earlier(earliest, rekey_at_);
+    keep_earlier(earliest, repeats_.next_timeout());
+    keep_earlier(earliest, shelf_.next_timeout());
     if (exchanges_.size() < kMaxExchangesPerGroup) {
       for (const Entry& entry : members_) keep_earlier(earliest, entry.retry_at);
     }

@@ -1,12 +1,14 @@
 // One group that this host controls: from the command over the first member and all others to the
-// heartbeats (RFC 2093 6.1; profile P17).
+// heartbeats and rekeys (RFC 2093 6.1, figures 1 to 3; profile P17).
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 
 #include "agent/protocol/controller_exchange.h"
 #include "agent/protocol/live_group.h"
+#include "agent/protocol/repair.h"
 
 namespace gkmpd::protocol {
 
@@ -28,6 +30,9 @@ class ControllerGroup {
   /// A member's datagram. An error is a drop.
   [[nodiscard]] Result<void> handle_datagram(Now now, const SocketAddress& from,
                                              const wire::Datagram& datagram, ByteView octets);
+  /// What a member sent to the whole group: a repair request, or a rekey for others to have.
+  [[nodiscard]] Result<void> handle_multicast(Now now, const wire::Datagram& datagram,
+                                              ByteView octets);
   void handle_timeout(Now now);
   bool handle_saved(Now now, SaveId id, const Result<void>& outcome);
   bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
@@ -53,11 +58,29 @@ class ControllerGroup {
     milliseconds retry_wait = kRetryMemberFirst;
   };
 
+  /// An epoch that is being made: its tuple goes to disk, then a first member is looked for.
+  struct Making {
+    wire::Cause cause = wire::Cause::kCreate;
+    std::deque<std::size_t> candidates;  // places in the member list
+    std::optional<SaveId> save{};
+  };
+
   ControllerGroup(Context& context, identity::GroupToken token, std::uint8_t rank);
 
   [[nodiscard]] Result<void> take_members(const identity::MemberList& list);
   [[nodiscard]] Result<void> assign_senders();
   [[nodiscard]] Result<void> plan_epoch();
+
+  void make_epoch(wire::Cause cause, std::deque<std::size_t> candidates);
+  /// Of an epoch that takes the place of another one the members' states tell nothing yet.
+  [[nodiscard]] bool is_rekeying() const { return making_ && live_; }
+  void begin_rekey(Now now);
+  [[nodiscard]] Result<void> check_rekey_allowed(Now now) const;
+  [[nodiscard]] std::deque<std::size_t> choose_first_members();
+  void making_failed(Now now, Error why);
+  /// False if it could not be signed: then making_failed has said so.
+  [[nodiscard]] bool begin_epoch(Now now, NewKeys keys, const std::string& with);
+  void send_rekey(Now now, Bytes datagram);
 
   [[nodiscard]] bool open_exchange(Now now, std::size_t member, Flow flow);
   void try_first_member(Now now);
@@ -66,8 +89,11 @@ class ControllerGroup {
   void member_reviewed(Now now, ControllerExchange& exchange);
   void member_keyed(Entry& member);
   void member_failed(Now now, ControllerExchange& exchange);
+  void first_member_failed(Now now, Entry& member, const Error& why);
   void fail_group(Error why);
   void send_heartbeat(Now now);
+  /// The exchange makes keys with a member that holds an epoch already.
+  [[nodiscard]] bool is_first_again(const ControllerExchange& exchange) const;
   [[nodiscard]] Entry& entry_of(const ControllerExchange& exchange);
   void note_decided();
 
@@ -75,13 +101,15 @@ class ControllerGroup {
   identity::GroupToken token_;
   std::uint8_t rank_;
   GroupFloor floor_;  // with the tuple of the epoch being made
-  std::optional<SaveId> save_;
   std::vector<Entry> members_;
   wire::SenderTable senders_;
   std::map<ExchangeId, std::unique_ptr<ControllerExchange>> exchanges_;
-  std::size_t next_first_ = 0;  // index of the first member to be tried next
-  int rounds_left_ = kFirstMemberRounds;
+  std::optional<Making> making_;
   std::optional<LiveGroup> live_;
+  std::optional<MonoTime> rekey_at_;
+  milliseconds rekey_retry_wait_ = kRetryRekeyFirst;
+  RekeyRepeats repeats_;
+  PackageShelf shelf_;
   std::optional<MonoTime> heartbeat_at_;
   std::uint64_t heartbeat_number_ = 0;
   bool distributed_ = false;  // every listed member has been keyed or has failed once

@@ -186,9 +186,14 @@ class Endpoint::Impl final : public GroupOffice {
     if (datagram->header.role == wire::SenderRole::kCommander) {
       return command_side_.handle_datagram(now, from, *datagram, octets);
     }
+    const bool controls = controlled != controlled_.end() && !controlled->second->over();
+    if (wire::is_multicast(datagram->header.type)) {
+      return controls ? controlled->second->handle_multicast(now, *datagram, octets)
+                      : member_side_.handle_datagram(now, from, *datagram, octets);
+    }
     const bool from_controller = datagram->header.role == wire::SenderRole::kController;
     if (from_controller) {
-      if (controlled != controlled_.end() && !controlled->second->over()) return fail(kOwnGroup);
+      if (controls) return fail(kOwnGroup);
       return member_side_.handle_datagram(now, from, *datagram, octets);
     }
     if (controlled == controlled_.end()) return fail(kUnknownGroup);

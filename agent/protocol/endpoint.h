@@ -204,8 +204,9 @@ struct GroupView {
   std::uint16_t data_port = 0;
   SocketAddress control_multicast;
   WallTime not_after;
-  bool sending = false;    // an outbound SA is in use
-  bool installed = false;  // the kernel holds what it should
+  std::optional<WallTime> rekey_at;  // of an epoch whose token allows to rekey it
+  bool sending = false;              // an outbound SA is in use
+  bool installed = false;            // the kernel holds what it should
   std::string install_error;
   /// Every id of this host's run may have been sent under before: nothing is sent until the next
   /// epoch. Everything else is installed.

@@ -135,11 +135,24 @@ Result<void> check_hashes(const wire::Statement& statement, const wire::Download
 
 }  // namespace
 
+NewKeys make_keys_alone(Random& random) {
+  NewKeys keys;
+  keys.creation = wire::Creation::kAlone;
+  keys.gtek_id = random.array<16>();
+  keys.gkek_id = random.array<16>();
+  for (Secret* key : {&keys.packet.gtek, &keys.packet.gkek}) {
+    *key = Secret(keys::kGroupKeySize);
+    random.fill(key->expose_for_writing());
+  }
+  return keys;
+}
+
 Result<Epoch> sign_epoch(Context& context, EpochPlan plan, Now now) {
   const identity::GroupPolicy& policy = plan.token.policy;
   Epoch epoch;
-  epoch.packet = std::move(plan.packet);
+  epoch.packet = std::move(plan.keys.packet);
   epoch.senders = std::move(plan.senders);
+  epoch.exclusions = std::move(plan.exclusions);
   wire::Statement& statement = epoch.statement;
   statement.suite = policy.control_suite;
   statement.group = plan.token.group_id;
@@ -147,9 +160,12 @@ Result<Epoch> sign_epoch(Context& context, EpochPlan plan, Now now) {
   statement.controller = context.self.hash;
   statement.controller_key = context.config.key.public_key().fingerprint();
   statement.token_hash = plan.token.hash;
+  statement.previous = plan.previous;
+  statement.cause = plan.cause;
+  statement.creation = plan.keys.creation;
   statement.nonce = context.random.array<16>();
-  statement.gtek_id = plan.gtek_id;
-  statement.gkek_id = plan.gkek_id;
+  statement.gtek_id = plan.keys.gtek_id;
+  statement.gkek_id = plan.keys.gkek_id;
   statement.commitment = keys::commitment(epoch.packet, statement.group, statement.tuple);
   statement.sender_table_hash = crypto::sha256({wire::encode(epoch.senders)});
   statement.exclusion_hash = crypto::sha256({wire::encode(epoch.exclusions)});
@@ -169,6 +185,15 @@ Result<Epoch> sign_epoch(Context& context, EpochPlan plan, Now now) {
   return epoch;
 }
 
+Result<void> check_signed(const Context& context, const EpochCheck& check,
+                          const wire::Statement& statement, const SignedOctets& as_signed) {
+  const Digest hash = crypto::sha256({as_signed.octets});
+  if (auto good = check_order(context, check, statement, hash); !good) return good;
+  if (auto good = check_signer(check, statement); !good) return good;
+  return check.controller.certificate.public_key().verify(crypto::SignatureContext::kStatement,
+                                                          {as_signed.octets}, as_signed.signature);
+}
+
 Result<Epoch> check_epoch(const Context& context, const EpochCheck& check,
                           const wire::DownloadGrpKeys& download,
                           const std::optional<keys::GroupKeyPacket>& packet, const Secret& skek,
@@ -186,10 +211,8 @@ Result<Epoch> check_epoch(const Context& context, const EpochCheck& check,
   Epoch epoch;
   epoch.hash = crypto::sha256({download.statement});
   epoch.id = epoch_id(epoch.hash);
-  if (auto good = check_order(context, check, *statement, epoch.hash); !good) return pass_on(good);
-  if (auto good = check_signer(check, *statement); !good) return pass_on(good);
-  if (auto good = check.controller.certificate.public_key().verify(
-          crypto::SignatureContext::kStatement, {download.statement}, download.statement_signature);
+  if (auto good = check_signed(context, check, *statement,
+                               {download.statement, download.statement_signature});
       !good) {
     return pass_on(good);
   }

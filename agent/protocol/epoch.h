@@ -18,18 +18,28 @@ struct Epoch {
   wire::ExclusionSet exclusions;
 };
 
+/// The keys of an epoch that is to be signed, and how they came about.
+struct NewKeys {
+  wire::Creation creation = wire::Creation::kCooperative;
+  KeyId gtek_id{};
+  KeyId gkek_id{};
+  keys::GroupKeyPacket packet;
+};
+/// Made by the controller alone (profile P11).
+[[nodiscard]] NewKeys make_keys_alone(Random& random);
+
 /// What the controller decides before it signs.
 struct EpochPlan {
   const identity::GroupToken& token;
   EpochTuple tuple;
-  KeyId gtek_id{};
-  KeyId gkek_id{};
-  keys::GroupKeyPacket packet;
+  NewKeys keys;
   wire::SenderTable senders;
+  wire::ExclusionSet exclusions = {};
+  wire::Cause cause = wire::Cause::kCreate;
+  EpochId previous{};  // all zero for a creation
 };
 
-/// Signs the statement of a cooperatively created epoch. The tuple must be on disk already: one
-/// tuple is signed once.
+/// Signs the statement. The tuple must be on disk already: one tuple is signed once.
 [[nodiscard]] Result<Epoch> sign_epoch(Context& context, EpochPlan plan, Now now);
 
 /// What a member holds against a downloaded epoch.
@@ -40,6 +50,16 @@ struct EpochCheck {
   /// The epoch held already, if any: the same statement may come again, no other for its tuple.
   const Epoch* held = nullptr;
 };
+
+/// A statement as it came, with its signature.
+struct SignedOctets {
+  ByteView octets;
+  ByteView signature;
+};
+/// The first checks of profile P18: the tuple, the signer, the signature.
+[[nodiscard]] Result<void> check_signed(const Context& context, const EpochCheck& check,
+                                        const wire::Statement& statement,
+                                        const SignedOctets& as_signed);
 
 /// Every check of profile P18 up to the commitment, in its order; nothing is changed. `packet` are
 /// the keys this host made itself as first member; without them they are unwrapped under `skek`.

@@ -66,6 +66,8 @@ inline constexpr ErrorKind kReportDiffers{"protocol.report-differs"};
 // Statements (profile P18) and heartbeats (P17).
 inline constexpr ErrorKind kStatementForm{"protocol.statement-form"};
 inline constexpr ErrorKind kStatementStale{"protocol.statement-stale"};
+inline constexpr ErrorKind kStatementCause{"protocol.statement-cause"};
+inline constexpr ErrorKind kEpochMissing{"protocol.epoch-missing"};
 inline constexpr ErrorKind kTupleConflict{"protocol.tuple-conflict"};
 inline constexpr ErrorKind kStatementToken{"protocol.statement-token-differs"};
 inline constexpr ErrorKind kStatementSigner{"protocol.statement-signer"};
@@ -76,10 +78,9 @@ inline constexpr ErrorKind kExcluded{"protocol.excluded"};
 inline constexpr ErrorKind kSenderTable{"protocol.sender-table"};
 inline constexpr ErrorKind kStatementHashes{"protocol.statement-hashes"};
 inline constexpr ErrorKind kHeartbeatStale{"protocol.heartbeat-stale"};
-inline constexpr ErrorKind kHeartbeatNewerEpoch{"protocol.heartbeat-newer-epoch"};
 inline constexpr ErrorKind kHeartbeatTime{"protocol.heartbeat-time"};
 inline constexpr ErrorKind kHeartbeatContent{"protocol.heartbeat-content"};
-inline constexpr ErrorKind kHeartbeatRate{"protocol.heartbeat-rate"};
+inline constexpr ErrorKind kCheckRate{"protocol.check-rate"};
 inline constexpr ErrorKind kPeerCrlNewer{"protocol.peer-crl-newer"};
 
 /// Answer to an InstallGroup of which all was done but for the outbound SA: every key of this

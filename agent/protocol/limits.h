@@ -72,9 +72,28 @@ inline constexpr std::uint16_t kSenderRun = 2;
 /// The longest run that a member takes from a controller.
 inline constexpr std::uint16_t kMaxSenderRun = 16;
 
-/// Heartbeat signatures that a member verifies of one group in a second.
-inline constexpr int kHeartbeatChecksPerSecond = 8;
+/// Signatures of heartbeats and rekeys that a member verifies of one group in a second.
+inline constexpr int kChecksPerSecond = 8;
 /// Heartbeat intervals without a heartbeat until a group counts as silent.
 inline constexpr int kSilenceIntervals = 3;
+
+/// Rekey packages that a host keeps of a group: who missed more than so many is keyed anew.
+inline constexpr std::size_t kMaxKeptPackages = 8;
+/// A package that was on the wire is not sent again so soon (profile S23).
+inline constexpr milliseconds kRepairQuiet{1000};
+/// Over how long those who would ask, and those who could answer, spread at random.
+inline constexpr milliseconds kRepairSpread{500};
+/// One that still lacks an epoch asks again so long after it, or anybody, has asked.
+inline constexpr milliseconds kRepairAgain{1500};
+
+/// First members that a rekey is tried with. If none answers the controller makes the keys alone:
+/// no dead member holds up the others (profile K10).
+inline constexpr int kRekeyFirstMembers = 2;
+/// Transmissions of the first message to each of them.
+inline constexpr int kMaxRekeyTransmissions = 4;
+/// A rekey that could not be begun, or whose tuple could not be saved, is tried again after this
+/// long, doubling up to the maximum.
+inline constexpr milliseconds kRetryRekeyFirst{1000};
+inline constexpr milliseconds kRetryRekeyMax{60'000};
 
 }  // namespace gkmpd::protocol

@@ -19,6 +19,10 @@ LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, 
   install(now);
 }
 
+void LiveGroup::advance(identity::GroupToken token, Epoch epoch, Now now) {
+  *this = LiveGroup(*context_, std::move(token), std::move(epoch), now, this);
+}
+
 void LiveGroup::begin_delays(Now now, bool before) {
   const auto adopted = context_->adopted.supersede(token_.group_id);
   MonoTime activate = now.mono + milliseconds(epoch_.statement.activation_delay_ms);
@@ -118,6 +122,9 @@ void LiveGroup::describe(GroupView& view) const {
   view.data_port = policy.port;
   view.control_multicast = control_multicast();
   view.not_after = epoch_.statement.not_after;
+  if (policy.actions.contains(identity::Action::kRekey) && !expired_) {
+    view.rekey_at = epoch_.statement.not_before + seconds(policy.rekey_interval_s);
+  }
   view.sending =
       active_ && !expired_ && installed_ &&
       std::ranges::any_of(epoch_.senders.entries, [&](const auto& entry) { return is_own(entry); });

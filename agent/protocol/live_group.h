@@ -16,11 +16,16 @@ class LiveGroup {
   LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now,
             const LiveGroup* before = nullptr);
   LiveGroup(LiveGroup&&) = default;
-  LiveGroup& operator=(LiveGroup&&) = delete;
+  LiveGroup& operator=(LiveGroup&&) = default;
+
+  /// Another epoch takes the place of this one, which is used until its delays are over.
+  void advance(identity::GroupToken token, Epoch epoch, Now now);
 
   [[nodiscard]] const identity::GroupToken& token() const { return token_; }
   [[nodiscard]] const Epoch& epoch() const { return epoch_; }
   [[nodiscard]] bool expired() const { return expired_; }
+  /// Until when something of an epoch before this one may be at work.
+  [[nodiscard]] std::optional<MonoTime> earlier_until() const { return release_at_; }
   [[nodiscard]] SocketAddress control_multicast() const {
     return {token_.policy.control_address, token_.policy.control_port};
   }

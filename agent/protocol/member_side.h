@@ -1,12 +1,13 @@
 // All that a host does as a member: exchanges that controllers open with it, groups it holds keys
-// of, and the heartbeats it hears (profile P17).
+// of, and what it hears in them.
 #pragma once
 
 #include <map>
 #include <tuple>
+#include <variant>
 
-#include "agent/protocol/live_group.h"
 #include "agent/protocol/member_exchange.h"
+#include "agent/protocol/member_group.h"
 
 namespace gkmpd::protocol {
 
@@ -14,7 +15,7 @@ class MemberSide {
  public:
   explicit MemberSide(Context& context) : context_(context) {}
 
-  /// A datagram of a controller's exchange, or a heartbeat. An error is a drop.
+  /// A datagram of a controller's exchange, or one to the whole group. An error is a drop.
   [[nodiscard]] Result<void> handle_datagram(Now now, const SocketAddress& from,
                                              const wire::Datagram& datagram, ByteView octets);
   void handle_timeout(Now now);
@@ -35,32 +36,31 @@ class MemberSide {
   /// With the peer's address: who overheard an id gains nothing by using it first.
   using ExchangeKey = std::tuple<GroupId, ExchangeId, SocketAddress>;
 
-  struct Group {
-    identity::Host controller;
-    SocketAddress controller_address;
-    LiveGroup live;
-    std::uint64_t heartbeat_number = 0;
-    bool heard_active = false;
-    MonoTime silent_at;  // without another heartbeat until then
-    bool silent = false;
-    MonoTime checks_since{};  // one-second window of signature checks
-    int checks = 0;
+  /// An epoch of Rekey_Multicast, or that of an exchange, whose mark is on its way to disk.
+  struct Saving {
+    std::variant<ExchangeKey, KeyedEpoch> what;
+    GroupId group{};
+    GroupFloor floor;
   };
 
-  [[nodiscard]] Result<void> handle_heartbeat(Now now, const wire::Datagram& datagram,
+  [[nodiscard]] Result<void> handle_multicast(Now now, const wire::Datagram& datagram,
                                               ByteView octets);
-  [[nodiscard]] Result<void> check_heartbeat(Now now, const Group& group,
-                                             const wire::Heartbeat& heartbeat) const;
-  [[nodiscard]] bool may_check(Now now, Group& group) const;
-  [[nodiscard]] MonoTime silence_after(Now now, const identity::GroupPolicy& policy) const;
-  void save_mark(const ExchangeKey& key, const MemberExchange::Prepared& prepared);
-  void commit(Now now, MemberExchange::Prepared prepared, const SocketAddress& controller);
-  void follow(Now now, Group& group);
+  [[nodiscard]] Result<void> handle_exchange(Now now, const SocketAddress& from,
+                                             const wire::Datagram& datagram, ByteView octets);
+  void save_mark(std::variant<ExchangeKey, KeyedEpoch> what, const identity::GroupToken& token,
+                 const EpochTuple& tuple);
+  void exchange_saved(Now now, const ExchangeKey& key, const GroupFloor& floor,
+                      const Result<void>& outcome);
+  void rekey_saved(Now now, KeyedEpoch keyed, const GroupFloor& floor, const Result<void>& outcome);
+  /// May an epoch of that mark be taken still?
+  [[nodiscard]] Result<void> check_place(const identity::GroupToken& token,
+                                         const GroupFloor& floor);
+  void commit(Now now, KeyedEpoch keyed, const GroupFloor& floor);
 
   Context& context_;
   std::map<ExchangeKey, MemberExchange> exchanges_;
-  std::map<GroupId, Group> groups_;
-  std::map<SaveId, std::pair<ExchangeKey, GroupFloor>> saves_;
+  std::map<GroupId, MemberGroup> groups_;
+  std::map<SaveId, Saving> saves_;
 };
 
 }  // namespace gkmpd::protocol

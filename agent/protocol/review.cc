@@ -84,6 +84,21 @@ Result<void> review_member(const identity::GroupPolicy& policy, const identity::
   return identity::check_dominates(host.permissions, policy.classification);
 }
 
+Result<void> review_again(const Context& context, const identity::GroupToken& token,
+                          const identity::Host& controller, Now now) {
+  const identity::TrustStore& trust = context.config.trust;
+  const auto again = [&](const identity::Host& host) {
+    return trust.check_host(host.certificate, host.intermediates, now.wall);
+  };
+  if (auto commander = again(token.commander); !commander) return pass_on(commander);
+  auto host = again(controller);
+  if (!host) return pass_on(host);
+  if (auto rank = review_controller(token.policy, *host); !rank) return pass_on(rank);
+  auto self = trust.check_host(context.config.certificate, context.config.intermediates, now.wall);
+  if (!self) return pass_on(self);
+  return review_member(token.policy, *self);
+}
+
 bool is_sender(const identity::GroupPolicy& policy, std::string_view host) {
   return std::ranges::find(policy.senders, host) != policy.senders.end();
 }

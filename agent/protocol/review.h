@@ -27,6 +27,12 @@ namespace gkmpd::protocol {
 [[nodiscard]] Result<void> review_member(const identity::GroupPolicy& policy,
                                          const identity::Host& host);
 
+/// State 10: what was reviewed once is held against today's clock and revocation lists, before an
+/// epoch is taken without a new exchange: the controller, the token's commander, and this host
+/// itself.
+[[nodiscard]] Result<void> review_again(const Context& context, const identity::GroupToken& token,
+                                        const identity::Host& controller, Now now);
+
 [[nodiscard]] bool is_sender(const identity::GroupPolicy& policy, std::string_view host);
 
 /// The token of `der` after every check of identity::check_token against this host's floors, that

@@ -8,12 +8,12 @@ namespace {
 
 void get(Reader& in, MessageType& type) {
   using enum MessageType;
-  get_enum(
-      in, type,
-      {kCreateGrpKeys1, kCreateGrpKeys2, kNegotiateGrpKeys1, kNegotiateGrpKeys2, kCreateSessionKek1,
-       kCreateSessionKek2, kNegotiateSessionKeys1, kNegotiateSessionKeys2, kDownloadGrpKeys,
-       kKeyDownloadAck, kHeartbeat, kRefusal, kReport, kCommand, kStatusRequest},
-      "message type", kUnknownType);
+  get_enum(in, type,
+           {kCreateGrpKeys1, kCreateGrpKeys2, kNegotiateGrpKeys1, kNegotiateGrpKeys2,
+            kCreateSessionKek1, kCreateSessionKek2, kNegotiateSessionKeys1, kNegotiateSessionKeys2,
+            kDownloadGrpKeys, kKeyDownloadAck, kRekeyMulticast, kHeartbeat, kRefusal,
+            kRepairRequest, kReport, kCommand, kStatusRequest},
+           "message type", kUnknownType);
 }
 
 void get(Reader& in, SenderRole& role) {
@@ -29,12 +29,14 @@ bool may_send(SenderRole role, MessageType type) {
     case MessageType::kCreateGrpKeys1:
     case MessageType::kNegotiateGrpKeys1:
     case MessageType::kDownloadGrpKeys:
+    case MessageType::kRekeyMulticast:
     case MessageType::kHeartbeat:
     case MessageType::kReport:
       return role == kController;
     case MessageType::kCreateGrpKeys2:
     case MessageType::kNegotiateGrpKeys2:
     case MessageType::kKeyDownloadAck:
+    case MessageType::kRepairRequest:
       return role == kMember;
     case MessageType::kCommand:
     case MessageType::kStatusRequest:
@@ -86,8 +88,8 @@ Header read_header(Reader& in) {
   get(in, header.fragment_count);
   get_zero(in, 2);  // reserved
   check_fragment(in, header);
-  if (header.type == MessageType::kHeartbeat && header.exchange != ExchangeId{}) {
-    in.fail(kBadValue, "a heartbeat with an exchange id");
+  if (in.ok() && is_multicast(header.type) && header.exchange != ExchangeId{}) {
+    in.fail(kBadValue, std::string(to_text(header.type)) + " with an exchange id");
   }
   return header;
 }
@@ -116,10 +118,14 @@ std::string_view to_text(MessageType type) {
       return "Download_Grp_Keys";
     case MessageType::kKeyDownloadAck:
       return "Key_Download_Ack";
+    case MessageType::kRekeyMulticast:
+      return "Rekey_Multicast";
     case MessageType::kHeartbeat:
       return "Heartbeat";
     case MessageType::kRefusal:
       return "Refusal";
+    case MessageType::kRepairRequest:
+      return "Repair_Request";
     case MessageType::kReport:
       return "Report";
     case MessageType::kCommand:
@@ -147,10 +153,17 @@ bool is_sealed(MessageType type) {
     case MessageType::kCreateGrpKeys2:
     case MessageType::kCreateSessionKek1:
     case MessageType::kCreateSessionKek2:
+    case MessageType::kRekeyMulticast:
     case MessageType::kHeartbeat:
+    case MessageType::kRepairRequest:
       return false;
   }
   return false;
+}
+
+bool is_multicast(MessageType type) {
+  return type == MessageType::kRekeyMulticast || type == MessageType::kHeartbeat ||
+         type == MessageType::kRepairRequest;
 }
 
 ByteArray<kHeaderSize> encode_header(const Header& header) {

@@ -24,8 +24,8 @@ inline constexpr std::size_t kTypeAt = 4;
 inline constexpr std::uint16_t kMagic = 0x474b;  // "GK"
 inline constexpr std::uint8_t kVersion = 1;
 
-/// Messages of RFC 2093 section 4 that figures 1 and 2 use, plus heartbeat, refusal, and what a
-/// commander and a controller say to each other. Numbers of later messages are reserved in
+/// Messages of RFC 2093 section 4 that figures 1 to 3 use, plus heartbeat, refusal, repair, and
+/// what a commander and a controller say to each other. Numbers of later messages are reserved in
 /// docs/PROTOCOL.md.
 enum class MessageType : std::uint8_t {
   kCreateGrpKeys1 = 1,
@@ -38,8 +38,10 @@ enum class MessageType : std::uint8_t {
   kNegotiateSessionKeys2 = 8,
   kDownloadGrpKeys = 9,
   kKeyDownloadAck = 10,
+  kRekeyMulticast = 11,
   kHeartbeat = 15,
   kRefusal = 16,
+  kRepairRequest = 20,
   kReport = 23,
   kCommand = 24,
   kStatusRequest = 25,
@@ -48,6 +50,9 @@ enum class MessageType : std::uint8_t {
 [[nodiscard]] std::string_view to_text(MessageType type);
 /// True for messages whose body is ciphertext.
 [[nodiscard]] bool is_sealed(MessageType type);
+/// True for messages that go to a group's control multicast address, and to no other. They belong
+/// to no exchange.
+[[nodiscard]] bool is_multicast(MessageType type);
 
 /// The sender's role in the exchange.
 enum class SenderRole : std::uint8_t { kController = 1, kMember = 2, kCommander = 3 };
@@ -56,7 +61,7 @@ struct Header {
   Suite suite = Suite::kX25519Sha256;
   MessageType type = MessageType::kHeartbeat;
   SenderRole role = SenderRole::kController;
-  ExchangeId exchange{};  // all zero in a heartbeat
+  ExchangeId exchange{};  // all zero in a multicast message
   GroupId group{};
   std::uint32_t message_number = 0;  // counts a sender's messages in an exchange, from 1
   std::uint8_t fragment_index = 0;   // below fragment_count

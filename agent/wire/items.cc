@@ -74,6 +74,8 @@ std::string_view item_name(std::uint16_t number) {
       return "member list";
     case Item::kFirstMember:
       return "first member";
+    case Item::kPadding:
+      return "padding";
     case Item::kSignature:
       return "signature";
   }
@@ -99,7 +101,12 @@ void ItemWriter::add(Item tag, ByteView value) {
   out_.octets(value);
 }
 
-ItemReader::ItemReader(ByteView body) : in_(body) {
+void ItemWriter::padding(std::size_t body_octets) {
+  constexpr std::size_t kTagAndLength = 4;
+  add(Item::kPadding, Bytes(body_octets - out_.size() - kTagAndLength));
+}
+
+ItemReader::ItemReader(ByteView body) : body_octets_(body.size()), in_(body) {
   if (body.size() > kMaxMessage) {
     in_.fail(kTooLong, std::to_string(body.size()) + " octets of items");
   }
@@ -155,10 +162,9 @@ void ItemReader::octets(Item tag, Bytes& value, std::size_t max_size) {
   value = to_bytes(*octets);
 }
 
-void ItemReader::optional_octets(Item tag, std::optional<Bytes>& value, std::size_t size) {
-  value.reset();
-  if (!in_.ok() || !current_ || current_->number != static_cast<std::uint16_t>(tag)) return;
+void ItemReader::fixed_octets(Item tag, Bytes& value, std::size_t size) {
   const std::optional<ByteView> octets = required(tag);
+  if (!octets) return;
   if (octets->size() != size) {
     in_.fail(kBadValue, describe(tag) + " of " + std::to_string(octets->size()) + " octets");
     return;
@@ -166,10 +172,25 @@ void ItemReader::optional_octets(Item tag, std::optional<Bytes>& value, std::siz
   value = to_bytes(*octets);
 }
 
+void ItemReader::optional_octets(Item tag, std::optional<Bytes>& value, std::size_t size) {
+  value.reset();
+  if (!in_.ok() || !current_ || current_->number != static_cast<std::uint16_t>(tag)) return;
+  fixed_octets(tag, value.emplace(), size);
+}
+
 void ItemReader::share(Item tag, Bytes& value) {
   octets(tag, value, kShareOctets.back());
   if (in_.ok() && std::ranges::count(kShareOctets, value.size()) == 0) {
     in_.fail(kBadValue, describe(tag) + " of " + std::to_string(value.size()) + " octets");
+  }
+}
+
+void ItemReader::padding(std::size_t body_octets) {
+  const std::optional<ByteView> octets = required(Item::kPadding);
+  if (!octets) return;
+  const bool zeros = std::ranges::all_of(*octets, [](std::uint8_t octet) { return octet == 0; });
+  if (!zeros || body_octets_ != body_octets) {
+    in_.fail(kBadValue, "padding other than zeros up to " + std::to_string(body_octets));
   }
 }
 

@@ -43,8 +43,9 @@ enum class Item : std::uint16_t {
   kActive = 29,
   kCommand = 46,
   kReport = 47,
-  kMemberList = 54,     // 3.1
-  kFirstMember = 55,    // of the members that a report is asked for
+  kMemberList = 54,   // 3.1
+  kFirstMember = 55,  // of the members that a report is asked for
+  kPadding = 56,
   kSignature = 0x7fff,  // 3.8, 3.10: the highest, so nothing stands behind it
 };
 
@@ -66,6 +67,7 @@ class ItemWriter {
     add(tag, inner.take());
   }
   void octets(Item tag, const Bytes& value, std::size_t /*max_size*/) { add(tag, value); }
+  void fixed_octets(Item tag, const Bytes& value, std::size_t /*size*/) { add(tag, value); }
   void optional_octets(Item tag, const std::optional<Bytes>& value, std::size_t /*size*/) {
     if (value) add(tag, *value);
   }
@@ -73,6 +75,8 @@ class ItemWriter {
   void signature(const Bytes& value) {
     if (signature_ == Signature::kWith) add(Item::kSignature, value);
   }
+  /// Zeros, so many that the body has `body_octets` in all.
+  void padding(std::size_t body_octets);
   [[nodiscard]] Bytes take() { return out_.take(); }
 
  private:
@@ -96,11 +100,15 @@ class ItemReader {
   }
   /// 1 to `max_size` octets.
   void octets(Item tag, Bytes& value, std::size_t max_size);
-  /// Exactly `size` octets, if the item is there.
+  /// Exactly `size` octets.
+  void fixed_octets(Item tag, Bytes& value, std::size_t size);
+  /// The same, if the item is there.
   void optional_octets(Item tag, std::optional<Bytes>& value, std::size_t size);
   /// Of one of the sizes of kShareOctets.
   void share(Item tag, Bytes& value);
   void signature(Bytes& value);
+  /// As the writer's.
+  void padding(std::size_t body_octets);
 
   /// The first error, or `wire.unexpected-item` if an item was not asked for.
   [[nodiscard]] Result<void> finish();
@@ -116,6 +124,7 @@ class ItemReader {
     std::uint16_t number = 0;
     ByteView value;
   };
+  std::size_t body_octets_;
   Reader in_;
   std::uint32_t lowest_next_ = 0;  // numbers below this are out of order
   std::optional<Current> current_;

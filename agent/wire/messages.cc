@@ -88,6 +88,17 @@ void fields(auto& items, Is<KeyDownloadAck> auto& m) {
   items.item(Item::kConfirmation, m.confirmation);
 }
 
+void fields(auto& items, Is<RekeyMulticast> auto& m) {
+  items.octets(Item::kStatement, m.statement, kMaxStatementOctets);
+  items.octets(Item::kStatementSignature, m.statement_signature, kMaxSignatureOctets);
+  items.fixed_octets(Item::kEncryptedGrpKeys, m.encrypted_grp_keys, kEncryptedGrpKeysOctets);
+}
+
+void fields(auto& items, Is<RepairRequest> auto& m) {
+  items.item(Item::kEpochId, m.held);
+  items.padding(kRepairRequestOctets);
+}
+
 void fields(auto& items, Is<Refusal> auto& m) { items.item(Item::kErrorName, m.error_name); }
 
 void fields(auto& items, Is<Heartbeat> auto& m) {
@@ -173,6 +184,10 @@ Result<Message> decode_body(MessageType type, ByteView body) {
       return read<DownloadGrpKeys>(body);
     case MessageType::kKeyDownloadAck:
       return read<KeyDownloadAck>(body);
+    case MessageType::kRekeyMulticast:
+      return read<RekeyMulticast>(body);
+    case MessageType::kRepairRequest:
+      return read<RepairRequest>(body);
     case MessageType::kHeartbeat:
       return read<Heartbeat>(body);
     case MessageType::kRefusal:

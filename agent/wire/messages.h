@@ -1,4 +1,4 @@
-// Every message of figures 1 and 2 of RFC 2093 as a struct, and the one reader and one writer of
+// Every message of figures 1 to 3 of RFC 2093 as a struct, and the one reader and one writer of
 // each. Bodies are data items (RFC 2093 section 3): tag, length, value, ascending tags, each at
 // most once.
 #pragma once
@@ -139,6 +139,24 @@ struct KeyDownloadAck {
   friend bool operator==(const KeyDownloadAck&, const KeyDownloadAck&) = default;
 };
 
+/// 4.12 Rekey_Multicast: the signed statement in clear and the keys under the GKEK of the epoch
+/// before (profile P13). Token, permissions and tables go by their hashes in the statement. The
+/// header says nothing that the statement does not say, so whoever has the datagram may send it
+/// again.
+struct RekeyMulticast {
+  Bytes statement;
+  Bytes statement_signature;
+  Bytes encrypted_grp_keys;
+  friend bool operator==(const RekeyMulticast&, const RekeyMulticast&) = default;
+};
+
+/// "I hold this epoch and lack the one after it" (profile P31): to the whole group, from anybody,
+/// and as large as the answer may be (S23).
+struct RepairRequest {
+  EpochId held{};
+  friend bool operator==(const RepairRequest&, const RepairRequest&) = default;
+};
+
 /// A named refusal, only ever inside an authenticated exchange (profile K6), sealed.
 struct Refusal {
   std::string error_name;  // an ErrorKind's name, at most 64 octets of a-z 0-9 . -
@@ -181,9 +199,10 @@ struct Report {
   friend bool operator==(const Report&, const Report&) = default;
 };
 
-using Message = std::variant<CreateGrpKeys1, CreateGrpKeys2, CreateSessionKek1, CreateSessionKek2,
-                             Negotiate1, Negotiate2, DownloadGrpKeys, KeyDownloadAck, Refusal,
-                             Heartbeat, Command, StatusRequest, Report>;
+using Message =
+    std::variant<CreateGrpKeys1, CreateGrpKeys2, CreateSessionKek1, CreateSessionKek2, Negotiate1,
+                 Negotiate2, DownloadGrpKeys, KeyDownloadAck, RekeyMulticast, RepairRequest,
+                 Refusal, Heartbeat, Command, StatusRequest, Report>;
 
 /// The items of a message, in order. For a signed message, `signature` may be empty while the
 /// octets to be signed are wanted: see encode_unsigned.
@@ -199,8 +218,11 @@ using Message = std::variant<CreateGrpKeys1, CreateGrpKeys2, CreateSessionKek1, 
 
 // --- Objects inside messages -----------------------------------------------------------------
 
-enum class Cause : std::uint8_t { kCreate = 1 };
-enum class Creation : std::uint8_t { kCooperative = 1 };
+/// Why the epoch was made. A routine one goes under the GKEK that was given out with the one
+/// before.
+enum class Cause : std::uint8_t { kCreate = 1, kRoutine = 2 };
+/// By whom: with a first member, or by the controller alone (profile K10).
+enum class Creation : std::uint8_t { kCooperative = 1, kAlone = 2 };
 
 inline constexpr std::size_t kMaxSenderEntries = 1024;
 inline constexpr std::size_t kMaxExclusions = 256;
@@ -208,6 +230,11 @@ inline constexpr std::size_t kMaxExclusions = 256;
 inline constexpr std::uint32_t kEndOfSenderIds = 0x10000;
 /// Octets of an encoded object at most: a Download_Grp_Keys with all of them fits kMaxMessage.
 inline constexpr std::size_t kMaxStatementOctets = 345 + kMaxCrlNumbers * 40;
+/// Octets of a Rekey_Multicast's body at most, signatures being no longer than those of P-384; a
+/// Repair_Request's body has just as many.
+inline constexpr std::size_t kRepairRequestOctets =
+    4 + kMaxStatementOctets + 4 + 104 + 4 + kEncryptedGrpKeysOctets;
+static_assert(kRepairRequestOctets <= kMaxBody);
 inline constexpr std::size_t kMaxSenderTableOctets = 6 + kMaxSenderEntries * (32 + 5 + 5 + 17);
 inline constexpr std::size_t kMaxExclusionSetOctets = 2 + kMaxExclusions * 32;
 

@@ -58,11 +58,13 @@ void get(Reader& in, Suite& value) {
 }
 
 void put(Writer& out, Cause value) { out.number(static_cast<std::uint8_t>(value)); }
-void get(Reader& in, Cause& value) { get_enum(in, value, {Cause::kCreate}, "cause", kBadValue); }
+void get(Reader& in, Cause& value) {
+  get_enum(in, value, {Cause::kCreate, Cause::kRoutine}, "cause", kBadValue);
+}
 
 void put(Writer& out, Creation value) { out.number(static_cast<std::uint8_t>(value)); }
 void get(Reader& in, Creation& value) {
-  get_enum(in, value, {Creation::kCooperative}, "creation", kBadValue);
+  get_enum(in, value, {Creation::kCooperative, Creation::kAlone}, "creation", kBadValue);
 }
 
 void put(Writer& out, WallTime value) { out.number(to_unix(value)); }

@@ -72,11 +72,14 @@ void KernelRules::check_sa(MonoTime now, HostIndex host, const IpAddress& own_ad
   if (sa.outbound && (!facts.senders.contains(host) || !own)) {
     findings_.add(now, host, "outbound", "not a sender, or from " + sa.source.text());
   }
-  const auto [use, fresh] =
-      spis_.try_emplace({install.spec.destination, sa.spi},
-                        SpiUse{install.epoch_id, sa.source, to_bytes(sa.key.expose())});
+  const SpiUse new_use{install.epoch_id, install.memo.tuple.epoch, sa.source,
+                       to_bytes(sa.key.expose())};
+  const auto [use, fresh] = spis_.try_emplace({install.spec.destination, sa.spi}, new_use);
   if (fresh) return;
-  if (use->second.epoch != install.epoch_id) {
+  // The epoch field of an SPI comes round.
+  if (new_use.epoch_number >= use->second.epoch_number + 16) {
+    use->second = new_use;
+  } else if (use->second.epoch != install.epoch_id) {
     findings_.add(now, host, "spi-clash", "SPI " + std::to_string(sa.spi) + " in two epochs");
   } else if (use->second.source != sa.source || !equal(use->second.key, sa.key.expose())) {
     findings_.add(now, host, "sender-keys-differ", "SPI " + std::to_string(sa.spi));

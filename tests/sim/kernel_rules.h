@@ -8,7 +8,7 @@ namespace gkmpd::sim {
 
 /// install-before-save: no SA of a tuple whose floor is not on disk.
 /// install-outsider: no SA at a host that is not entitled to the group.
-/// spi-clash: an SPI is used once per destination, over groups and epochs.
+/// spi-clash: an SPI is used once per destination, over groups and any 16 epochs in a row.
 /// sender-keys-differ: an SPI has one source and one key at every host.
 /// outbound: only a listed sender has an outbound SA, one, from its own address; or, where the
 /// senders share one, from any.
@@ -60,6 +60,7 @@ class KernelRules {
   };
   struct SpiUse {
     EpochId epoch{};
+    std::uint32_t epoch_number = 0;
     IpAddress source;
     Bytes key;
   };

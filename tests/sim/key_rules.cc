@@ -17,8 +17,8 @@ bool KeyRules::was_saved(HostIndex host, const GroupId& group, const EpochTuple&
   return saved != saved_.end() && saved->second.contains(tuple);
 }
 
-bool KeyRules::has_held(HostIndex host, const EpochId& id) const {
-  return ever_held_.contains({host, id});
+bool KeyRules::has_held_any(HostIndex host, const GroupId& group) const {
+  return held_.contains({host, group});
 }
 
 void KeyRules::on_save_wanted(MonoTime now, HostIndex host, const protocol::SaveFloor& save) {
@@ -56,7 +56,6 @@ void KeyRules::on_keys(MonoTime now, HostIndex host, const GroupFacts& facts,
                        const protocol::Endpoint::HeldKeys& held) {
   const HostGroup place{host, facts.id};
   held_[place] = held.epoch_id;
-  ever_held_.insert({host, held.epoch_id});
   if (!facts.entitled.contains(host)) {
     findings_.add(now, host, "keys-only-to-members", "holds keys of " + facts.name);
   }
@@ -95,7 +94,7 @@ void KeyRules::sweep(MonoTime now, HostIndex host, const std::vector<protocol::G
     for (const protocol::MemberView& member : view.members) {
       if (member.state != protocol::MemberState::kKeyed) continue;
       const auto index = known->members.find(member.name);
-      if (index == known->members.end() || !has_held(index->second, *view.epoch_id)) {
+      if (index == known->members.end() || !has_held_any(index->second, view.id)) {
         findings_.add(now, host, "keyed-without-keys", member.name + " in " + view.name);
       }
     }

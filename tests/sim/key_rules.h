@@ -19,7 +19,7 @@ struct EpochFacts {
 /// epoch-went-back: the tuple that a host holds never falls, restarts included.
 /// keys-before-save: a tuple was saved at a host before it holds that tuple's keys.
 /// floor-fell: what a host asks to save is never below what it knows to be on disk.
-/// keyed-without-keys: whom a controller calls keyed has held the epoch.
+/// keyed-without-keys: whom a controller calls keyed has held an epoch of the group.
 class KeyRules {
  public:
   explicit KeyRules(Findings& findings) : findings_(findings) {}
@@ -38,7 +38,7 @@ class KeyRules {
   [[nodiscard]] const EpochFacts* epoch(const EpochId& id) const;
   [[nodiscard]] const std::map<EpochId, EpochFacts>& epochs() const { return epochs_; }
   [[nodiscard]] bool was_saved(HostIndex host, const GroupId& group, const EpochTuple& tuple) const;
-  [[nodiscard]] bool has_held(HostIndex host, const EpochId& id) const;
+  [[nodiscard]] bool has_held_any(HostIndex host, const GroupId& group) const;
 
  private:
   using HostGroup = std::pair<HostIndex, GroupId>;
@@ -52,7 +52,6 @@ class KeyRules {
   std::map<std::pair<GroupId, EpochTuple>, EpochId> by_tuple_;
   std::map<HostGroup, EpochId> held_;
   std::map<HostGroup, EpochTuple> held_tuple_;
-  std::set<std::pair<HostIndex, EpochId>> ever_held_;
   std::map<HostGroup, std::set<EpochTuple>> saved_;
   std::map<HostGroup, protocol::GroupFloor> floors_;  // the last of them
 };

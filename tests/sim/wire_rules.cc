@@ -46,8 +46,8 @@ void WireRules::on_transmit(MonoTime now, HostIndex host, unsigned incarnation,
     return;
   }
   const wire::Header& header = datagram->header;
-  const bool is_heartbeat = header.type == wire::MessageType::kHeartbeat;
-  if (is_heartbeat != transmit.to.ip.is_multicast()) {
+  ++counts_[header.type];
+  if (wire::is_multicast(header.type) != transmit.to.ip.is_multicast()) {
     findings_.add(now, host, "datagram-form",
                   std::string(wire::to_text(header.type)) + " to " + transmit.to.text());
   }

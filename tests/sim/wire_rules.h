@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "agent/protocol/endpoint.h"
+#include "agent/wire/header.h"
 #include "tests/sim/findings.h"
 
 namespace gkmpd::sim {
@@ -24,7 +25,8 @@ class SecretSearch {
 };
 
 /// datagram-size: nothing above wire::kMaxDatagram.
-/// datagram-form: what is sent can be decoded, and only heartbeats go to a multicast address.
+/// datagram-form: what is sent can be decoded, and what is for the whole group, and only that, goes
+/// to a multicast address.
 /// nonce-reuse: one place in an exchange (side, number, fragment) has one ciphertext, so that
 /// retransmissions are the same octets and no nonce serves twice.
 /// secret-shown: (at the end) no secret in any datagram or report.
@@ -45,6 +47,11 @@ class WireRules {
   };
   /// Every datagram sent, each once, in the order of the first transmissions.
   [[nodiscard]] const std::vector<Sent>& sent() const { return sent_; }
+  /// Transmissions of messages of that type, repetitions included.
+  [[nodiscard]] std::uint64_t count(wire::MessageType type) const {
+    const auto counted = counts_.find(type);
+    return counted == counts_.end() ? 0 : counted->second;
+  }
 
  private:
   struct Place {
@@ -62,6 +69,7 @@ class WireRules {
   std::set<Digest> known_;
   std::map<Place, Digest> ciphertexts_;
   std::vector<std::pair<HostIndex, std::string>> reports_;
+  std::map<wire::MessageType, std::uint64_t> counts_;
 };
 
 }  // namespace gkmpd::sim

@@ -107,6 +107,7 @@ void add_control(Lines& lines, const PolicyOptions& options) {
   lines.text("address", options.control_address);
   lines.number("port", options.control_port);
   lines.number("heartbeat_interval_ms", options.heartbeat_interval_ms);
+  lines.number("rekey_repeats", options.rekey_repeats);
   if (!options.control_suite.empty()) lines.text("suite", options.control_suite);
 }
 

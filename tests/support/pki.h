@@ -78,6 +78,7 @@ struct PolicyOptions {
   std::string control_address = "239.1.1.2";
   std::uint32_t control_port = 8480;
   std::uint32_t heartbeat_interval_ms = 1000;
+  std::uint32_t rekey_repeats = 3;
   /// Empty: left out, so that the default holds.
   std::string control_suite = {};
 };

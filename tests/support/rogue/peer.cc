@@ -123,7 +123,8 @@ Controller::Controller(Face face, identity::TrustStore trust, SocketAddress addr
       exchange_(context_, token_, order.flow, std::move(order.member)) {}
 
 void Controller::start(Now now) {
-  if (auto started = exchange_.start(now); !started) note_own_error(started.error());
+  if (auto started = exchange_.start(now, protocol::kMaxTransmissions); !started)
+    note_own_error(started.error());
 }
 
 void Controller::handle_datagram(Now now, const SocketAddress& from, ByteView octets) {
@@ -168,27 +169,15 @@ void Controller::act_on(Now now, ControllerExchange::Outcome outcome) {
 }
 
 Result<protocol::Epoch> Controller::make_epoch(Now now) {
-  ControllerExchange::Created made;
-  if (exchange_.flow() == protocol::Flow::kGroup) {
-    made = exchange_.take_created();
-  } else {
-    made = {context_.random.array<16>(),
-            context_.random.array<16>(),
-            {Secret::copy_of(context_.random.array<32>()),
-             Secret::copy_of(context_.random.array<32>())}};
-  }
+  protocol::NewKeys made = exchange_.flow() == protocol::Flow::kGroup
+                               ? exchange_.take_created()
+                               : protocol::make_keys_alone(context_.random);
   const auto place = std::ranges::find(token_.policy.controllers, context_.self.name);
   const auto rank = place == token_.policy.controllers.end()
                         ? std::uint8_t{0}
                         : static_cast<std::uint8_t>(place - token_.policy.controllers.begin());
-  return protocol::sign_epoch(context_,
-                              {token_,
-                               {token_.policy.version, 1, rank, 1},
-                               made.gtek_id,
-                               made.gkek_id,
-                               std::move(made.packet),
-                               {}},
-                              now);
+  return protocol::sign_epoch(
+      context_, {token_, {token_.policy.version, 1, rank, 1}, std::move(made), {}}, now);
 }
 
 void Member::handle_datagram(Now now, const SocketAddress& from, ByteView octets) {

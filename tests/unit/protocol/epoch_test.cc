@@ -31,8 +31,12 @@ class EpochChecks : public testing::Test {
             group_.token,
             {&member_->config.trust, &member_->config.limits, nullptr, nullptr, kNow})) {
     senders_.entries.push_back({controller_->self.hash, 1, 1, {*IpAddress::parse("10.9.0.1")}});
-    epoch_.emplace(*sign_epoch(
-        *controller_, {token_, {1, 1, 0, 5}, KeyId{1}, KeyId{2}, packet(), senders_}, kPresent));
+    epoch_.emplace(*sign_epoch(*controller_,
+                               {token_,
+                                {1, 1, 0, 5},
+                                {wire::Creation::kCooperative, KeyId{1}, KeyId{2}, packet()},
+                                senders_},
+                               kPresent));
   }
 
   static test::HostOptions controller_options() {

@@ -92,7 +92,7 @@ TEST_F(Heartbeats, ThatAnotherHostSignedAreDropped) {
 TEST_F(Heartbeats, OfOtherContentAreDroppedByName) {
   const auto& node = net_.node("b");
   net_.deliver(changed([](wire::Heartbeat& h) { h.tuple.epoch += 1; }));
-  EXPECT_EQ(node.count(protocol::kHeartbeatNewerEpoch), 1U);
+  EXPECT_EQ(node.count(protocol::kEpochMissing), 1U);
   net_.deliver(changed([](wire::Heartbeat& h) { h.tuple.epoch -= 1; }));
   EXPECT_EQ(node.count(protocol::kHeartbeatStale), 1U);
   net_.deliver(changed([](wire::Heartbeat& h) { h.time += seconds(400); }));
@@ -112,8 +112,8 @@ TEST_F(Heartbeats, ForgedOnesCostABoundedNumberOfSignatureChecks) {
   Sent forged = changed([](wire::Heartbeat&) {}, "b");
   for (int i = 0; i < 50; ++i) net_.deliver(forged);
   EXPECT_LE(net_.node("b").count(crypto::kBadSignature) - before,
-            static_cast<std::uint64_t>(protocol::kHeartbeatChecksPerSecond));
-  EXPECT_GE(net_.node("b").count(protocol::kHeartbeatRate), 42U);
+            static_cast<std::uint64_t>(protocol::kChecksPerSecond));
+  EXPECT_GE(net_.node("b").count(protocol::kCheckRate), 42U);
 }
 
 }  // namespace

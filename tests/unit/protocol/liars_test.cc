@@ -134,7 +134,7 @@ class LyingController : public testing::Test {
   }
 
   /// Runs the exchange to its end; the statement names `change`d keys. How it ended.
-  ControllerExchange::Outcome run(const std::function<void(ControllerExchange::Created&)>& change) {
+  ControllerExchange::Outcome run(const std::function<void(protocol::NewKeys&)>& change) {
     auto context = context_of(net_, host_, random_);
     context.config.addresses = {own_.ip};
     context.config.port = own_.port;
@@ -143,7 +143,7 @@ class LyingController : public testing::Test {
         identity::check_token(group_.token, {.trust = &context.config.trust, .now = kNow}).value();
     ControllerExchange exchange(context, token, protocol::Flow::kGroup,
                                 {"b", net_.node("b").address});
-    EXPECT_TRUE(exchange.start(net_.now()));
+    EXPECT_TRUE(exchange.start(net_.now(), protocol::kMaxTransmissions));
     std::optional<protocol::Epoch> epoch;
     auto outcome = ControllerExchange::Outcome::kNothing;
     for (;;) {
@@ -161,15 +161,9 @@ class LyingController : public testing::Test {
       change(created);
       wire::SenderTable senders;
       senders.entries.push_back({context.self.hash, 1, 1, {own_.ip}});
-      epoch.emplace(sign_epoch(context,
-                               {token,
-                                {1, 1, 0, 1},
-                                created.gtek_id,
-                                created.gkek_id,
-                                std::move(created.packet),
-                                senders},
-                               net_.now())
-                        .value());
+      epoch.emplace(
+          sign_epoch(context, {token, {1, 1, 0, 1}, std::move(created), senders}, net_.now())
+              .value());
       exchange.download(net_.now(), *epoch);
     }
     return outcome;
@@ -184,12 +178,12 @@ class LyingController : public testing::Test {
 };
 
 TEST_F(LyingController, KeysAMemberWhileItTellsTheTruth) {
-  EXPECT_EQ(run([](ControllerExchange::Created&) {}), ControllerExchange::Outcome::kAcknowledged);
+  EXPECT_EQ(run([](protocol::NewKeys&) {}), ControllerExchange::Outcome::kAcknowledged);
   EXPECT_TRUE(net_.node("b").endpoint->held_keys(group_.id));
 }
 
 TEST_F(LyingController, SignsOtherKeyIdsThanWereMade) {
-  EXPECT_EQ(run([](ControllerExchange::Created& created) { created.gkek_id[0] ^= 1; }),
+  EXPECT_EQ(run([](protocol::NewKeys& created) { created.gkek_id[0] ^= 1; }),
             ControllerExchange::Outcome::kFailed);
   EXPECT_EQ(net_.node("b").count(protocol::kKeyIdDiffers), 1U);
   EXPECT_FALSE(net_.node("b").endpoint->held_keys(group_.id));
