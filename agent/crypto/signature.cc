@@ -89,6 +89,8 @@ std::string_view context_text(SignatureContext context) {
       return "negotiate-1";
     case SignatureContext::kStatement:
       return "statement";
+    case SignatureContext::kJoin:
+      return "join";
     case SignatureContext::kHeartbeat:
       return "heartbeat";
   }

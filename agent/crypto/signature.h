@@ -24,7 +24,8 @@ enum class SignatureContext : std::uint8_t {
   kCreate2,
   kNegotiate1,
   kStatement,
-  kHeartbeat
+  kHeartbeat,
+  kJoin
 };
 
 enum class KeyType : std::uint8_t { kEcdsaP256, kEcdsaP384, kEd25519 };

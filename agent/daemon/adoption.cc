@@ -142,7 +142,9 @@ store::InstalledGroup to_row(const protocol::InstallGroup& install, const Kernel
           .release_at = memo.release_at,
           .data_protocol = install.spec.ip_protocol,
           .spi_prefix = memo.spi_prefix,
-          .activate_at = memo.activate_at};
+          .activate_at = memo.activate_at,
+          .controller_address = memo.controller_address.ip.text(),
+          .controller_port = memo.controller_address.port};
 }
 
 std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& row) {
@@ -167,6 +169,9 @@ std::optional<protocol::AdoptedGroup> to_adopted(const store::InstalledGroup& ro
       .release_at = row.release_at,
       .spi_prefix = row.spi_prefix,
       .activate_at = row.activate_at};
+  if (const auto controller = IpAddress::parse(row.controller_address)) {
+    group.memo.controller_address = {*controller, row.controller_port};
+  }
   return group;
 }
 

@@ -95,6 +95,11 @@ constexpr Choices<StopPolicy, 2> kStopPolicies{{
     {"keep", StopPolicy::kKeep},
     {"remove", StopPolicy::kRemove},
 }};
+constexpr Choices<JoinPolicy, 3> kJoinPolicies{{
+    {"none", JoinPolicy::kNone},
+    {"listed", JoinPolicy::kListed},
+    {"permitted", JoinPolicy::kPermitted},
+}};
 constexpr Choices<Suite, 4> kControlSuites{{
     {"x25519-sha256", Suite::kX25519Sha256},
     {"p256-sha256", Suite::kP256Sha256},
@@ -167,6 +172,7 @@ void read_head(FieldReader& reader, FieldErrors& errors, GroupPolicy& policy) {
   reader.number("token_grace_s", Presence::kOptional, 0, kMaxTokenGrace_s, policy.token_grace_s);
   reader.digest("member_list_sha256", "the member list file", policy.member_list_hash);
   reader.names("senders", 0, kMaxSenders, policy.senders);
+  read_choice(reader, errors, "", "joins", kJoinPolicies, policy.joins);
 }
 
 void read_multicast(FieldReader& reader, FieldErrors& errors, const char* table, IpAddress& out) {

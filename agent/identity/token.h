@@ -28,6 +28,10 @@ enum class Action { kCreate, kRekey, kDelete };
 /// What an agent that stops in order does with the group's SAs and policies.
 enum class StopPolicy { kKeep, kRemove };
 
+/// Who may ask to be keyed (RFC 2093 state 11), beside those whom the controller asks by itself:
+/// nobody; hosts of the member list; every host whose permissions suffice.
+enum class JoinPolicy { kNone, kListed, kPermitted };
+
 /// The policy as its text says it; every key is required unless a default stands here. Keys and
 /// their TOML types are in docs/PROTOCOL.md, "Group token". Unknown, repeated or mistyped keys are
 /// refused, so that nobody's policy is half obeyed.
@@ -45,6 +49,7 @@ struct GroupPolicy {
 
   Digest member_list_hash{};         // SHA-256 of the member list file (profile K9)
   std::vector<std::string> senders;  // host names that get a sender id; a subset of the list
+  JoinPolicy joins = JoinPolicy::kListed;
 
   // [ipsec]
   IpAddress address;           // multicast data address, not link scope

@@ -37,13 +37,18 @@ Bytes hash_framed(crypto::Hash hash, std::initializer_list<ByteView> parts) {
 
 }  // namespace
 
-Bytes transcript_1(crypto::Hash hash, ByteView create_1, ByteView create_2_unsigned) {
-  return hash_framed(hash, {create_1, create_2_unsigned});
+Bytes transcript_1(crypto::Hash hash, ByteView create_1, ByteView create_2_unsigned,
+                   ByteView join_request) {
+  if (join_request.empty()) return hash_framed(hash, {create_1, create_2_unsigned});
+  return hash_framed(hash, {join_request, create_1, create_2_unsigned});
 }
 
 Bytes transcript_2(crypto::Hash hash, ByteView create_1, ByteView create_2, ByteView negotiate_1,
-                   ByteView negotiate_2) {
-  return hash_framed(hash, {create_1, create_2, negotiate_1, negotiate_2});
+                   ByteView negotiate_2, ByteView join_request) {
+  if (join_request.empty()) {
+    return hash_framed(hash, {create_1, create_2, negotiate_1, negotiate_2});
+  }
+  return hash_framed(hash, {join_request, create_1, create_2, negotiate_1, negotiate_2});
 }
 
 GroupStage derive_group_stage(crypto::Hash hash, const Nonces& nonces, const Secret& gtek_agreement,

@@ -22,12 +22,16 @@ struct Nonces {
   ByteView member;
 };
 
-/// TH1: hash of u32 length | Create_1 | u32 length | Create_2 less its signature.
-[[nodiscard]] Bytes transcript_1(crypto::Hash hash, ByteView create_1, ByteView create_2_unsigned);
+/// TH1: hash of u32 length | Create_1 | u32 length | Create_2 less its signature. In an exchange that
+/// a join request began, that stands first, behind its length (profile P9).
+[[nodiscard]] Bytes transcript_1(crypto::Hash hash, ByteView create_1, ByteView create_2_unsigned,
+                                 ByteView join_request = {});
 
-/// TH2: hash of the four messages of an exchange, each behind its u32 length.
+/// TH2: hash of the four messages of an exchange, each behind its u32 length, and of the join
+/// request before them as in TH1.
 [[nodiscard]] Bytes transcript_2(crypto::Hash hash, ByteView create_1, ByteView create_2,
-                                 ByteView negotiate_1, ByteView negotiate_2);
+                                 ByteView negotiate_1, ByteView negotiate_2,
+                                 ByteView join_request = {});
 
 /// GTEK n and GKEK n+1: a group key packet (RFC 2094 2.2.1).
 struct GroupKeyPacket {

@@ -32,6 +32,12 @@ Channel::Channel(Context& context, wire::SenderRole own_role, Suite suite, const
 
 Channel::~Channel() { drop_assembly(); }
 
+void Channel::begin_with(Bytes join_request) {
+  join_request_ = std::move(join_request);
+  if (join_request_.empty()) return;
+  (own_role_ == wire::SenderRole::kMember ? sent_number_ : received_number_) = 1;
+}
+
 wire::Header Channel::next_header(wire::MessageType type) {
   wire::Header header;
   header.suite = suite_;

@@ -37,6 +37,11 @@ class Channel {
   [[nodiscard]] Suite suite() const { return suite_; }
   [[nodiscard]] crypto::Hash hash() const { return crypto::hash_of(suite_); }
 
+  /// The exchange answers this request to join, or follows it: the member's first message.
+  void begin_with(Bytes join_request);
+  /// Empty if it did not begin with one.
+  [[nodiscard]] const Bytes& join_request() const { return join_request_; }
+
   /// The header of our next message. Each call takes a number.
   [[nodiscard]] wire::Header next_header(wire::MessageType type);
 
@@ -81,6 +86,7 @@ class Channel {
   ExchangeId exchange_;
   SocketAddress peer_;
   std::size_t& held_;  // octets of unfinished messages, ours and our like's
+  Bytes join_request_;
   std::uint32_t sent_number_ = 0;
   std::uint32_t received_number_ = 0;
   std::optional<Assembly> assembly_;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "agent/protocol/adopted.h"
+#include "agent/protocol/cookies.h"
 #include "agent/protocol/endpoint.h"
 #include "agent/protocol/limits.h"
 
@@ -52,6 +53,7 @@ struct Context {
   std::map<GroupId, GroupFloor> floors;
   AdoptedGroups adopted = {};
   Outbox out;
+  CookieJar cookies = {};
   std::uint64_t next_id = 1;         // of saves and installs
   std::size_t answered_octets = 0;   // of unfinished messages, in exchanges that others opened
   std::size_t opened_octets = 0;     // in those that we opened

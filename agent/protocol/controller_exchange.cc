@@ -28,13 +28,21 @@ const std::array<ControllerExchange::Transition, 7> ControllerExchange::kTransit
 }};
 
 ControllerExchange::ControllerExchange(Context& context, const identity::GroupToken& token,
-                                       Flow flow, Candidate member)
+                                       Flow flow, Candidate member, std::optional<JoinRequest> join)
     : context_(context),
       token_(token),
       flow_(flow),
       member_(std::move(member)),
+      join_(std::move(join)),
       channel_(context, wire::SenderRole::kController, token.policy.control_suite, token.group_id,
-               context.random.array<8>(), member_.address, context.opened_octets) {}
+               join_ ? join_->exchange : context.random.array<8>(), member_.address,
+               context.opened_octets) {
+  if (join_) channel_.begin_with(join_->octets);
+}
+
+void ControllerExchange::join_repeated() {
+  if (std::holds_alternative<Opened>(state_)) channel_.resend();
+}
 
 const Secret* ControllerExchange::stage_key() const {
   return &std::get<AwaitNegotiate>(state_).agreed.stage.up;
@@ -87,7 +95,8 @@ ControllerExchange::Outcome ControllerExchange::handle_timeout(Now now) {
     return Outcome::kNothing;
   }
   state_ = Done{};
-  error_ = {kTimeout, member_.name + " at " + member_.address.text() + " did not answer"};
+  error_ = {kTimeout, (member_.name.empty() ? "who asked to join" : member_.name) + " at " +
+                          member_.address.text() + " did not answer"};
   return Outcome::kFailed;
 }
 
@@ -114,26 +123,33 @@ Result<ControllerExchange::Step> ControllerExchange::on_negotiate(Now now, const
     context_.out.report({Report::Level::kWarning, "crl-outdated", token_.policy.group, member_.name,
                          "the member holds a newer revocation list than this host"});
   }
-  if (auto good = review(now, state.agreed, message); !good) {
-    context_.out.count(good.error().kind);
-    return Step{Done{}, seal_refusal(channel_, good.error(), state.agreed.stage.down),
-                Outcome::kFailed, good.error()};
+  auto proven = review(now, state.agreed, message);
+  if (!proven) {
+    context_.out.count(proven.error().kind);
+    return Step{Done{}, seal_refusal(channel_, proven.error(), state.agreed.stage.down),
+                Outcome::kFailed, proven.error()};
   }
+  member_.name = std::move(*proven);
   auto keys = derive_pairwise(channel_, state.agreed, state.negotiate_1, in.octets);
   return Step{Reviewed{state.agreed.key_ids, std::move(keys), std::move(state.agreed.packet)},
               {},
               Outcome::kReviewed};
 }
 
-Result<void> ControllerExchange::review(Now now, const Agreed& agreed,
-                                        const wire::Negotiate2& negotiate) const {
+Result<std::string> ControllerExchange::review(Now now, const Agreed& agreed,
+                                               const wire::Negotiate2& negotiate) const {
   auto host = prove_answerer(context_, agreed, negotiate, now);
   if (!host) return pass_on(host);
-  if (host->name != member_.name) {
+  if (!join_ && host->name != member_.name) {
     return fail(kWrongHost, "asked " + member_.name + ", " + host->name + " answered");
   }
-  if (auto good = review_member(token_.policy, *host); !good) return good;
-  return review_sources(*host, negotiate.source_addresses);
+  if (join_) {
+    if (auto admitted = join_->admit(*host); !admitted) return pass_on(admitted);
+  }
+  if (auto good = review_member(token_.policy, *host); !good) return pass_on(good);
+  auto good = review_sources(*host, negotiate.source_addresses);
+  if (!good) return pass_on(good);
+  return host->name;
 }
 
 /// Source addresses are the observed one or in the certificate (design 9), and a sender's include

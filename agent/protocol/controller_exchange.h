@@ -1,6 +1,7 @@
 // The controller's side of figures 1 and 2 of RFC 2093 with one member (states 1, 2, 4, 5, 7, 9).
 #pragma once
 
+#include <functional>
 #include <variant>
 
 #include "agent/protocol/epoch.h"
@@ -11,16 +12,26 @@ namespace gkmpd::protocol {
 /// Figure 1 makes the group keys with a first member; figure 2 brings them to another.
 enum class Flow { kGroup, kSession };
 
-/// Whom the exchange is with, as the command and the token say.
+/// Whom the exchange is with, as the command and the token say; who asked to join has no name until
+/// it has proven one.
 struct Candidate {
   std::string name;
   SocketAddress address;
 };
 
+/// A request to join that the exchange answers (figure 4).
+struct JoinRequest {
+  ExchangeId exchange{};
+  Bytes octets;
+  /// State 11: may that host have the keys at all? Whatever else is checked of members is checked
+  /// anyway.
+  std::function<Result<void>(const identity::Host&)> admit;
+};
+
 class ControllerExchange {
  public:
   ControllerExchange(Context& context, const identity::GroupToken& token, Flow flow,
-                     Candidate member);
+                     Candidate member, std::optional<JoinRequest> join = {});
 
   /// Sends the Create message (RFC 2093 4.2 or 4.6), so often at most. Fails only if signing fails.
   [[nodiscard]] Result<void> start(Now now, int max_transmissions);
@@ -47,6 +58,9 @@ class ControllerExchange {
   [[nodiscard]] NewKeys take_created();
 
   [[nodiscard]] Flow flow() const { return flow_; }
+  [[nodiscard]] bool is_join() const { return join_.has_value(); }
+  /// The request that opened the exchange was repeated: so is what answers it.
+  void join_repeated();
   [[nodiscard]] const Candidate& member() const { return member_; }
   [[nodiscard]] const ExchangeId& id() const { return channel_.exchange(); }
   /// Set after kFailed.
@@ -97,8 +111,9 @@ class ControllerExchange {
   [[nodiscard]] Result<Step> on_ack(Now now, const Incoming& in);
   [[nodiscard]] Result<Step> on_refusal(Now now, const Incoming& in);
 
-  [[nodiscard]] Result<void> review(Now now, const Agreed& agreed,
-                                    const wire::Negotiate2& negotiate) const;
+  /// The member's name.
+  [[nodiscard]] Result<std::string> review(Now now, const Agreed& agreed,
+                                           const wire::Negotiate2& negotiate) const;
   [[nodiscard]] Result<void> review_sources(const identity::Host& host,
                                             const std::vector<IpAddress>& sources) const;
 
@@ -106,6 +121,7 @@ class ControllerExchange {
   const identity::GroupToken& token_;
   Flow flow_;
   Candidate member_;
+  std::optional<JoinRequest> join_;
   Channel channel_;
   RetransmitTimer timer_;
   State state_;

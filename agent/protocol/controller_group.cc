@@ -86,8 +86,11 @@ Result<void> ControllerGroup::take_members(const identity::MemberList& list) {
     }
     members_.push_back({.name = listed.name, .address = *address, .why = {}, .retry_at = {}});
   }
-  if (members_.empty()) {
-    return fail(kNoMembers, "the member list names nobody but this host");
+  receiver_initiated_ = members_.empty();
+  if (receiver_initiated_ && token_.policy.joins != identity::JoinPolicy::kPermitted) {
+    return fail(kNoMembers,
+                "the member list names nobody but this host, and the token does not let others "
+                "join: list somebody, or have a token signed with joins = \"permitted\"");
   }
   return {};
 }
@@ -201,6 +204,7 @@ void ControllerGroup::try_first_member(Now now) {
     (void)begin_epoch(now, make_keys_alone(context_.random), "");
     return;
   }
+  if (receiver_initiated_) return;  // until somebody asks
   const bool anybody_left = !std::ranges::all_of(members_, &Entry::refused);
   fail_group({kNoMemberAnswered, anybody_left ? "no listed member answered"
                                               : "every listed member refused or was refused"});
@@ -208,6 +212,7 @@ void ControllerGroup::try_first_member(Now now) {
 
 /// Figure 2 with as many members at a time as the limit allows.
 void ControllerGroup::distribute(Now now) {
+  if (!live_) return;
   for (std::size_t i = 0; i < members_.size() && exchanges_.size() < kMaxExchangesPerGroup; ++i) {
     Entry& entry = members_[i];
     const bool due = entry.retry_at && now.mono >= *entry.retry_at;
@@ -233,14 +238,17 @@ void ControllerGroup::act_on(Now now, ControllerExchange& exchange,
     case ControllerExchange::Outcome::kNothing:
       return;
     case ControllerExchange::Outcome::kAnswered:
-      if (!is_first_again(exchange)) entry_of(exchange).state = MemberState::kNegotiating;
+      if (Entry* entry = entry_of(exchange); entry != nullptr && !is_first_again(exchange)) {
+        entry->state = MemberState::kNegotiating;
+      }
       return;
     case ControllerExchange::Outcome::kReviewed:
-      if (!is_first_again(exchange)) entry_of(exchange).state = MemberState::kDownloading;
+      if (exchange.is_join()) enroll(exchange);
+      if (!is_first_again(exchange)) entry_of(exchange)->state = MemberState::kDownloading;
       member_reviewed(now, exchange);
       return;
     case ControllerExchange::Outcome::kAcknowledged:
-      member_keyed(entry_of(exchange));
+      member_keyed(*entry_of(exchange));
       exchanges_.erase(ExchangeId(exchange.id()));
       distribute(now);
       return;
@@ -287,12 +295,12 @@ bool ControllerGroup::begin_epoch(Now now, NewKeys keys, const std::string& with
   }
   if (live_) {
     Bytes datagram = rekey_datagram(*epoch, live_->epoch());
-    live_->advance(token_, std::move(*epoch), now);
+    live_->advance(token_, std::move(*epoch), own_address(), now);
     shelf_.keep(now, previous, datagram);
     send_rekey(now, std::move(datagram));
     return true;
   }
-  live_.emplace(context_, token_, std::move(*epoch), now);
+  live_.emplace(context_, token_, std::move(*epoch), own_address(), now);
   context_.former_addresses.erase(token_.group_id);
   // Those who failed as first member have their turn again with all others.
   for (Entry& entry : members_) {
@@ -330,8 +338,16 @@ void ControllerGroup::note_decided() {
 }
 
 void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
-  Entry& entry = entry_of(exchange);
   const Error why = exchange.error();
+  Entry* found = entry_of(exchange);
+  if (found == nullptr) {
+    context_.out.report({Report::Level::kWarning, "join-failed", token_.policy.group,
+                         exchange.member().address.text(), why.text()});
+    exchanges_.erase(ExchangeId(exchange.id()));
+    distribute(now);
+    return;
+  }
+  Entry& entry = *found;
   if (is_first_again(exchange)) {
     exchanges_.erase(ExchangeId(exchange.id()));
     first_member_failed(now, entry, why);
@@ -389,8 +405,9 @@ bool ControllerGroup::is_first_again(const ControllerExchange& exchange) const {
   return is_rekeying() && exchange.flow() == Flow::kGroup;
 }
 
-ControllerGroup::Entry& ControllerGroup::entry_of(const ControllerExchange& exchange) {
-  return *std::ranges::find(members_, exchange.member().name, &Entry::name);
+ControllerGroup::Entry* ControllerGroup::entry_of(const ControllerExchange& exchange) {
+  const auto found = std::ranges::find(members_, exchange.member().name, &Entry::name);
+  return found == members_.end() ? nullptr : &*found;
 }
 
 void ControllerGroup::handle_timeout(Now now) {
@@ -490,6 +507,10 @@ Result<void> ControllerGroup::handle_multicast(Now now, const wire::Datagram& da
   return {};
 }
 
+SocketAddress ControllerGroup::own_address() const {
+  return {*context_.own_address(token_.policy.family()), context_.config.port};
+}
+
 void ControllerGroup::send_heartbeat(Now now) {
   const Epoch& epoch = live_->epoch();
   wire::Heartbeat heartbeat;
@@ -500,7 +521,7 @@ void ControllerGroup::send_heartbeat(Now now) {
   heartbeat.token_hash = token_.hash;
   heartbeat.crl_numbers = context_.crl_numbers();
   heartbeat.exclusion_hash = epoch.statement.exclusion_hash;
-  heartbeat.control_unicast = {*context_.own_address(token_.policy.family()), context_.config.port};
+  heartbeat.control_unicast = own_address();
   heartbeat.control_multicast = live_->control_multicast();
   heartbeat.active = distributed_;
 

@@ -33,6 +33,9 @@ class ControllerGroup {
   /// What a member sent to the whole group: a repair request, or a rekey for others to have.
   [[nodiscard]] Result<void> handle_multicast(Now now, const wire::Datagram& datagram,
                                               ByteView octets);
+  /// State 11 (figure 4): a cookie comes first, then the exchange. An error is a drop.
+  [[nodiscard]] Result<void> handle_join(Now now, const SocketAddress& from,
+                                         const wire::Datagram& datagram, ByteView octets);
   void handle_timeout(Now now);
   bool handle_saved(Now now, SaveId id, const Result<void>& outcome);
   bool handle_installed(Now now, InstallId id, const Result<void>& outcome);
@@ -82,6 +85,15 @@ class ControllerGroup {
   [[nodiscard]] bool begin_epoch(Now now, NewKeys keys, const std::string& with);
   void send_rekey(Now now, Bytes datagram);
 
+  /// In which figure who joins now takes part; `protocol.not-ready` while another makes the keys.
+  [[nodiscard]] Result<Flow> flow_of_join() const;
+  void demand_cookie(Now now, const CookieQuestion& question);
+  [[nodiscard]] Result<void> open_join(Now now, const SocketAddress& from,
+                                       const wire::Header& header, ByteView octets);
+  [[nodiscard]] Result<void> check_may_join(const identity::Host& host) const;
+  /// The list's entry of who has joined, or a new one.
+  Entry& enroll(const ControllerExchange& exchange);
+
   [[nodiscard]] bool open_exchange(Now now, std::size_t member, Flow flow);
   void try_first_member(Now now);
   void distribute(Now now);
@@ -91,10 +103,13 @@ class ControllerGroup {
   void member_failed(Now now, ControllerExchange& exchange);
   void first_member_failed(Now now, Entry& member, const Error& why);
   void fail_group(Error why);
+  /// Where members reach this host.
+  [[nodiscard]] SocketAddress own_address() const;
   void send_heartbeat(Now now);
   /// The exchange makes keys with a member that holds an epoch already.
   [[nodiscard]] bool is_first_again(const ControllerExchange& exchange) const;
-  [[nodiscard]] Entry& entry_of(const ControllerExchange& exchange);
+  /// Null of who asked to join and has no name yet.
+  [[nodiscard]] Entry* entry_of(const ControllerExchange& exchange);
   void note_decided();
 
   Context& context_;
@@ -112,7 +127,8 @@ class ControllerGroup {
   PackageShelf shelf_;
   std::optional<MonoTime> heartbeat_at_;
   std::uint64_t heartbeat_number_ = 0;
-  bool distributed_ = false;  // every listed member has been keyed or has failed once
+  bool receiver_initiated_ = false;  // nobody is listed: the first to ask makes the keys
+  bool distributed_ = false;         // every listed member has been keyed or has failed once
   std::optional<Error> failed_;
   /// Where an earlier epoch of the group still stands in the kernel, if it does.
   std::optional<GroupAddresses> earlier_addresses_;

@@ -55,6 +55,8 @@ std::string_view to_text(GroupState state) {
       return "failed";
     case GroupState::kAdopted:
       return "adopted";
+    case GroupState::kJoining:
+      return "joining";
   }
   return "unknown";
 }
@@ -75,6 +77,7 @@ class Endpoint::Impl final : public GroupOffice {
       context_.addresses[group.id] = {
           group.name,      group.data_address,    group.data_protocol,
           group.data_port, group.memo.spi_prefix, group.memo.control_multicast.ip};
+      if (group.memo.role == GroupRole::kMember) member_side_.rejoin(now, group);
     }
   }
 
@@ -132,6 +135,20 @@ class Endpoint::Impl final : public GroupOffice {
     member_side_.forget(id);
     (*group)->begin();
     controlled_[id] = std::move(*group);
+    return id;
+  }
+
+  Result<GroupId> join(Now now, const std::string& name, const SocketAddress& controller) {
+    const GroupId id = identity::group_id(context_.anchor(), name);
+    const auto controlled = controlled_.find(id);
+    if (controlled != controlled_.end() && !controlled->second->over()) {
+      return fail(kGroupExists, "this host controls " + name);
+    }
+    if (context_.own_address(controller.ip.family) == nullptr) {
+      return fail(kAddressFamily, "this host has no address of the family of " +
+                                      controller.ip.text() + ": give it one in [control] address");
+    }
+    if (auto asked = member_side_.join(now, id, name, controller); !asked) return pass_on(asked);
     return id;
   }
 
@@ -195,6 +212,11 @@ class Endpoint::Impl final : public GroupOffice {
     if (from_controller) {
       if (controls) return fail(kOwnGroup);
       return member_side_.handle_datagram(now, from, *datagram, octets);
+    }
+    if (datagram->header.type == wire::MessageType::kRequestGroupJoin) {
+      // Who serves no such group keeps silent (RFC 2093 state 11).
+      return controls ? controlled->second->handle_join(now, from, *datagram, octets)
+                      : Result<void>(fail(kUnknownGroup));
     }
     if (controlled == controlled_.end()) return fail(kUnknownGroup);
     return controlled->second->handle_datagram(now, from, *datagram, octets);
@@ -262,6 +284,10 @@ void Endpoint::handle_datagram(Now now, const SocketAddress& from, ByteView octe
 void Endpoint::handle_timeout(Now now) { impl_->handle_timeout(now); }
 Result<GroupId> Endpoint::handle_command(Now now, const CreateGroupCommand& command) {
   return impl_->handle_command(now, command, std::nullopt);
+}
+Result<GroupId> Endpoint::handle_join(Now now, const std::string& group_name,
+                                      const SocketAddress& controller) {
+  return impl_->join(now, group_name, controller);
 }
 void Endpoint::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
   impl_->handle_saved(now, id, outcome);

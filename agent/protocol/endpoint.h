@@ -73,6 +73,8 @@ struct GroupMemo {
   std::uint8_t spi_prefix = 0;  // 0: not known, of a group that a former version recorded
   /// The end of the activation delay: from then on this host sends under the epoch.
   WallTime activate_at{};
+  /// Where the controller answers: this host asks there for keys, if it has lost its own.
+  SocketAddress controller_address{};
   friend bool operator==(const GroupMemo&, const GroupMemo&) = default;
 };
 
@@ -186,8 +188,18 @@ struct MemberView {
 /// kCreating: no epoch yet. kPending: keyed, but listed members are still being keyed (controller)
 /// or no heartbeat said "active" yet (member). kActive: keyed and going. kSilent: no heartbeat of
 /// the controller for 3 intervals. kExpired: not-after has passed. kFailed: could not be created.
-/// kAdopted: an earlier run's SAs are at work, and this run has no keys of the group.
-enum class GroupState { kCreating, kPending, kActive, kSilent, kExpired, kFailed, kAdopted };
+/// kAdopted: an earlier run's SAs are at work, and this run has no keys of the group. kJoining: the
+/// operator wants this host to join, and its controller has not keyed it yet.
+enum class GroupState {
+  kCreating,
+  kPending,
+  kActive,
+  kSilent,
+  kExpired,
+  kFailed,
+  kAdopted,
+  kJoining
+};
 [[nodiscard]] std::string_view to_text(GroupState state);
 
 struct GroupView {
@@ -238,6 +250,11 @@ class Endpoint {
   void handle_timeout(Now now);
   /// Starts the group, or says why not; then nothing has changed.
   [[nodiscard]] Result<GroupId> handle_command(Now now, const CreateGroupCommand& command);
+  /// Asks the controller at `controller` for the keys of the group, until this host is keyed or
+  /// refused: `protocol.already-member`, `protocol.group-exists` (it controls the group),
+  /// `protocol.address-family`, `protocol.too-many-joins`.
+  [[nodiscard]] Result<GroupId> handle_join(Now now, const std::string& group_name,
+                                            const SocketAddress& controller);
   void handle_saved(Now now, SaveId id, const Result<void>& outcome);
   void handle_installed(Now now, InstallId id, const Result<void>& outcome);
   void handle_kept(Now now, InstallId id, const Result<Kept>& outcome);

@@ -44,6 +44,15 @@ inline constexpr ErrorKind kSpiPrefixTaken{"protocol.spi-prefix-taken"};
 inline constexpr ErrorKind kAddressFamily{"protocol.address-family"};
 inline constexpr ErrorKind kKernelLacks{"protocol.kernel-lacks"};
 
+// Joins.
+inline constexpr ErrorKind kJoinsClosed{"protocol.joins-closed"};
+inline constexpr ErrorKind kJoinNotListed{"protocol.join-not-listed"};
+inline constexpr ErrorKind kTooManyMembers{"protocol.too-many-members"};
+inline constexpr ErrorKind kCookieWanted{"protocol.cookie-wanted"};
+inline constexpr ErrorKind kNotReady{"protocol.not-ready"};
+inline constexpr ErrorKind kTooManyJoins{"protocol.too-many-joins"};
+inline constexpr ErrorKind kAlreadyMember{"protocol.already-member"};
+
 // Commands.
 inline constexpr ErrorKind kGroupExists{"protocol.group-exists"};
 inline constexpr ErrorKind kNoMembers{"protocol.no-members"};

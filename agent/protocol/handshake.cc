@@ -36,7 +36,8 @@ Result<Agreed> check_create_2(const Channel& channel, const Opened& opened, cons
   if (create.token_hash != opened.token_hash) return fail(kTokenHashDiffers, "in the answer");
   auto key = crypto::PublicKey::from_spki(create.public_key);
   if (!key) return pass_on(key);
-  Bytes th1 = keys::transcript_1(channel.hash(), opened.create_1, signed_octets(in));
+  Bytes th1 = keys::transcript_1(channel.hash(), opened.create_1, signed_octets(in),
+                                 channel.join_request());
   auto good = key->verify(crypto::SignatureContext::kCreate2, {th1}, create.signature);
   if (!good) return pass_on(good);
   Agreed agreed(std::move(*key));
@@ -69,7 +70,8 @@ Result<Agreed> sign_create_2(Context& context, Channel& channel, const Incoming&
   answer.token_hash = create.token_hash;
   const wire::Header header = channel.next_header(type);
   Agreed agreed(std::move(peer_key));
-  agreed.th1 = keys::transcript_1(channel.hash(), in.octets, signed_part(header, answer));
+  agreed.th1 = keys::transcript_1(channel.hash(), in.octets, signed_part(header, answer),
+                                  channel.join_request());
   auto signature = context.config.key.sign(crypto::SignatureContext::kCreate2, {agreed.th1});
   if (!signature) return pass_on(signature);
   answer.signature = std::move(*signature);
@@ -281,7 +283,7 @@ Channel::Sealed seal_negotiate_2(const Context& context, Channel& channel, const
 keys::PairwiseKeys derive_pairwise(const Channel& channel, const Agreed& agreed,
                                    ByteView negotiate_1, ByteView negotiate_2) {
   const Bytes th2 = keys::transcript_2(channel.hash(), agreed.create_1, agreed.create_2,
-                                       negotiate_1, negotiate_2);
+                                       negotiate_1, negotiate_2, channel.join_request());
   return keys::derive_pairwise(channel.hash(), agreed.root, th2);
 }
 

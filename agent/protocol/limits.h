@@ -86,6 +86,22 @@ inline constexpr milliseconds kRepairSpread{500};
 /// One that still lacks an epoch asks again so long after it, or anybody, has asked.
 inline constexpr milliseconds kRepairAgain{1500};
 
+/// A secret of cookies is used this long, and its cookies are taken as long again (profile P32).
+inline constexpr milliseconds kCookieSecretLife{60'000};
+/// Exchanges of a group that requests to join have opened, at a controller: of those that any
+/// exchange may have.
+inline constexpr std::size_t kMaxJoinExchanges = 16;
+/// Joins that a host asks for at a time.
+inline constexpr std::size_t kMaxJoins = 256;
+/// A join that nobody answered is asked for again after this long, doubling up to the maximum; one
+/// that was refused, after the maximum.
+inline constexpr milliseconds kRetryJoinFirst{5'000};
+inline constexpr milliseconds kRetryJoinMax{300'000};
+/// At a start, hosts that all start together ask for their groups over so long a time.
+inline constexpr milliseconds kRejoinSpread{2'000};
+/// Repair requests of a host without an answer until it asks the controller for the keys itself.
+inline constexpr int kRepairsBeforeJoin = 4;
+
 /// First members that a rekey is tried with. If none answers the controller makes the keys alone:
 /// no dead member holds up the others (profile K10).
 inline constexpr int kRekeyFirstMembers = 2;

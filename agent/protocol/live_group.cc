@@ -8,19 +8,21 @@
 
 namespace gkmpd::protocol {
 
-LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now,
-                     const LiveGroup* before)
+LiveGroup::LiveGroup(Context& context, identity::GroupToken token, Epoch epoch,
+                     const SocketAddress& controller, Now now, const LiveGroup* before)
     : context_(&context),
       token_(std::move(token)),
       epoch_(std::move(epoch)),
+      controller_(controller),
       expire_at_(now.mono + (epoch_.statement.not_after - now.wall)) {
   begin_delays(now, before != nullptr && !before->expired());
   context_->out.event(JoinControl{token_.group_id, control_multicast()});
   install(now);
 }
 
-void LiveGroup::advance(identity::GroupToken token, Epoch epoch, Now now) {
-  *this = LiveGroup(*context_, std::move(token), std::move(epoch), now, this);
+void LiveGroup::advance(identity::GroupToken token, Epoch epoch, const SocketAddress& controller,
+                        Now now) {
+  *this = LiveGroup(*context_, std::move(token), std::move(epoch), controller, now, this);
 }
 
 void LiveGroup::begin_delays(Now now, bool before) {
@@ -184,7 +186,8 @@ GroupMemo LiveGroup::memo() const {
           .on_stop = token_.policy.on_stop,
           .release_at = release_by_,
           .spi_prefix = token_.policy.spi_prefix,
-          .activate_at = switch_by()};
+          .activate_at = switch_by(),
+          .controller_address = controller_};
 }
 
 xfrm::Generation LiveGroup::generation() const {

@@ -13,13 +13,13 @@ class LiveGroup {
   /// this run and named in `before`, or adopted), it is used until then, and its SAs go only after
   /// the deactivation delay. If it is this very epoch that was adopted, the delays go on as they
   /// began.
-  LiveGroup(Context& context, identity::GroupToken token, Epoch epoch, Now now,
-            const LiveGroup* before = nullptr);
+  LiveGroup(Context& context, identity::GroupToken token, Epoch epoch,
+            const SocketAddress& controller, Now now, const LiveGroup* before = nullptr);
   LiveGroup(LiveGroup&&) = default;
   LiveGroup& operator=(LiveGroup&&) = default;
 
   /// Another epoch takes the place of this one, which is used until its delays are over.
-  void advance(identity::GroupToken token, Epoch epoch, Now now);
+  void advance(identity::GroupToken token, Epoch epoch, const SocketAddress& controller, Now now);
 
   [[nodiscard]] const identity::GroupToken& token() const { return token_; }
   [[nodiscard]] const Epoch& epoch() const { return epoch_; }
@@ -68,6 +68,7 @@ class LiveGroup {
   Context* context_;
   identity::GroupToken token_;
   Epoch epoch_;
+  SocketAddress controller_;  // where it answers
   std::optional<MonoTime> activate_at_;
   std::optional<MonoTime> release_at_;  // until then the epoch before may stand
   /// Both delays for the next start, whatever there was before.

@@ -23,11 +23,14 @@ const std::array<MemberExchange::Transition, 6> MemberExchange::kTransitions{{
 }};
 
 MemberExchange::MemberExchange(Context& context, Suite suite, const GroupId& group,
-                               const ExchangeId& exchange, const SocketAddress& controller, Now now)
+                               const ExchangeId& exchange, const SocketAddress& controller, Now now,
+                               Bytes join_request)
     : context_(context),
       channel_(context, wire::SenderRole::kMember, suite, group, exchange, controller,
                context.answered_octets),
-      forget_at_(now.mono + kMemberExchangeLife) {}
+      forget_at_(now.mono + kMemberExchangeLife) {
+  channel_.begin_with(std::move(join_request));
+}
 
 const Secret* MemberExchange::stage_key() const {
   if (const auto* agreed = std::get_if<Agreed>(&state_)) return &agreed->stage.down;
@@ -90,6 +93,7 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
   const auto& negotiate = std::get<wire::Negotiate1>(in.message);
   auto controller = prove_opener(context_, agreed, in, now);
   if (!controller) return end_silently(controller.error());
+  peer_proven_ = true;
   note_crls(context_, negotiate.crl_numbers);
 
   auto reviewed = review(now, agreed, negotiate, std::move(*controller));
@@ -147,12 +151,14 @@ Result<MemberExchange::Step> MemberExchange::on_refusal(Now, const Incoming& in,
   context_.out.report({Report::Level::kWarning, "refused-by-controller",
                        std::get<AwaitDownload>(state_).token.policy.group,
                        std::get<AwaitDownload>(state_).controller.name, refusal.error_name});
+  why_ended_ = "the controller refused: " + refusal.error_name;
   return Step{Done{}, {}, Outcome::kEnded};
 }
 
 /// Nobody but the peer can have sealed what failed, and it is not who it should be: no more work
 /// for it, and not a word.
 MemberExchange::Step MemberExchange::end_silently(const Error& why) {
+  why_ended_ = why.text();
   context_.out.count(why.kind);
   context_.out.report(
       {Report::Level::kWarning, "controller-not-trusted", "", channel_.peer().text(), why.text()});
@@ -160,6 +166,7 @@ MemberExchange::Step MemberExchange::end_silently(const Error& why) {
 }
 
 MemberExchange::Step MemberExchange::refuse(const Error& why, const Secret& key) {
+  why_ended_ = why.text();
   context_.out.count(why.kind);
   context_.out.report({Report::Level::kWarning, "refused", "", channel_.peer().text(), why.text()});
   return Step{Done{}, seal_refusal(channel_, why, key), Outcome::kEnded};

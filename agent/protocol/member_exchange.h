@@ -13,8 +13,9 @@ class MemberExchange {
  public:
   /// Answers to whichever Create message comes first.
   /// `suite` is that of the message which opens the exchange.
+  /// `join_request`, if this host began it, comes first in the transcript.
   MemberExchange(Context& context, Suite suite, const GroupId& group, const ExchangeId& exchange,
-                 const SocketAddress& controller, Now now);
+                 const SocketAddress& controller, Now now, Bytes join_request = {});
 
   /// What the owner has to know of a datagram's effect.
   enum class Outcome {
@@ -47,6 +48,11 @@ class MemberExchange {
 
   [[nodiscard]] MonoTime forget_at() const { return forget_at_; }
   [[nodiscard]] const SocketAddress& peer() const { return channel_.peer(); }
+  /// Why it is over without keys; empty if it is not.
+  [[nodiscard]] const std::string& why_ended() const { return why_ended_; }
+  /// The peer has proven to be a host of ours that may be a controller: a refusal, of either side,
+  /// is no stranger's doing.
+  [[nodiscard]] bool peer_proven() const { return peer_proven_; }
 
  private:
   struct Start {};
@@ -99,6 +105,8 @@ class MemberExchange {
   Channel channel_;
   MonoTime forget_at_;
   State state_;
+  std::string why_ended_;
+  bool peer_proven_ = false;
 };
 
 }  // namespace gkmpd::protocol

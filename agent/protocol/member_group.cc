@@ -17,7 +17,8 @@ MemberGroup::MemberGroup(Context& context, KeyedEpoch keyed, Now now)
     : context_(context),
       controller_(std::move(keyed.controller)),
       controller_address_(keyed.controller_address),
-      live_(context, std::move(keyed.token), std::move(keyed.epoch), now) {
+      live_(context, std::move(keyed.token), std::move(keyed.epoch), keyed.controller_address,
+            now) {
   controller_heard(now);
 }
 
@@ -28,7 +29,7 @@ void MemberGroup::take(Now now, KeyedEpoch keyed) {
   const bool goes_on = is_same_line(live_.epoch().statement.tuple, keyed.epoch.statement.tuple);
   controller_ = std::move(keyed.controller);
   controller_address_ = keyed.controller_address;
-  live_.advance(std::move(keyed.token), std::move(keyed.epoch), now);
+  live_.advance(std::move(keyed.token), std::move(keyed.epoch), controller_address_, now);
   if (heard_so_far != live_.control_multicast()) {
     context_.out.event(LeaveControl{live_.token().group_id, heard_so_far});
   }
@@ -36,6 +37,7 @@ void MemberGroup::take(Now now, KeyedEpoch keyed) {
   heard_active_ = heard_active_ && goes_on;
   controller_heard(now);
   repair_.stop();
+  asked_ = 0;
   if (newest_heard_ > live_.epoch().statement.tuple) epoch_missed(now, newest_heard_);
 }
 
@@ -177,6 +179,15 @@ void MemberGroup::ask_for_repair(Now now) {
   context_.out.transmit(live_.control_multicast(),
                         plain_datagram(header, wire::RepairRequest{live_.epoch().id}));
   repair_.asked(now, context_.random);
+  ++asked_;
+}
+
+bool MemberGroup::needs_controller(Now now) const {
+  if (policy().not_after <= now.wall) return false;
+  const EpochTuple& held = live_.epoch().statement.tuple;
+  const bool left_behind = newest_heard_ > held && !saving_ &&
+                           (asked_ >= kRepairsBeforeJoin || !is_same_line(newest_heard_, held));
+  return left_behind || live_.expired();
 }
 
 Result<void> MemberGroup::handle_repair_request(Now now, const wire::Datagram& datagram) {

@@ -38,6 +38,11 @@ class MemberGroup {
   void handle_timeout(Now now);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
 
+  /// The group cannot bring this host on, and has not forgotten it for good: only the controller
+  /// can.
+  [[nodiscard]] bool needs_controller(Now now) const;
+  [[nodiscard]] const SocketAddress& controller_address() const { return controller_address_; }
+
   [[nodiscard]] GroupView describe() const;
   [[nodiscard]] LiveGroup& live() { return live_; }
   [[nodiscard]] const LiveGroup& live() const { return live_; }
@@ -66,6 +71,7 @@ class MemberGroup {
   PackageShelf shelf_;
   RepairClock repair_;
   EpochTuple newest_heard_;
+  int asked_ = 0;                 // repair requests of this host since the last epoch came
   std::optional<Digest> saving_;  // statement of the rekey whose mark is on its way to disk
 };
 

@@ -37,30 +37,43 @@ Result<void> MemberSide::handle_multicast(Now now, const wire::Datagram& datagra
 Result<void> MemberSide::handle_exchange(Now now, const SocketAddress& from,
                                          const wire::Datagram& datagram, ByteView octets) {
   const wire::Header& header = datagram.header;
+  if (header.type == MessageType::kCookieDemand) return joins_.handle_cookie(now, from, datagram);
   const ExchangeKey key{header.group, header.exchange, from};
-  auto found = exchanges_.find(key);
-  if (found == exchanges_.end()) {
-    const bool opens = header.type == MessageType::kCreateGrpKeys1 ||
-                       header.type == MessageType::kCreateSessionKek1;
-    if (!opens) return fail(kUnknownExchange);
-    if (exchanges_.size() >= kMaxMemberExchanges) return fail(kTooManyExchanges);
-    found = exchanges_
-                .try_emplace(key, context_, header.suite, header.group, header.exchange, from, now)
-                .first;
-    // A first message that does not hold leaves nothing behind.
-    auto outcome = found->second.handle_datagram(now, from, datagram, octets, nullptr);
-    if (!outcome) {
-      exchanges_.erase(found);
-      return pass_on(outcome);
-    }
-    return {};
-  }
+  const auto found = exchanges_.find(key);
+  if (found == exchanges_.end()) return open_exchange(now, from, datagram, octets);
   auto outcome = found->second.handle_datagram(now, from, datagram, octets, epoch_of(header.group));
   if (!outcome) return pass_on(outcome);
   if (*outcome == MemberExchange::Outcome::kPrepared) {
     const MemberExchange::Prepared& prepared = *found->second.prepared();
     save_mark(key, prepared.token, prepared.epoch.statement.tuple);
   }
+  if (*outcome == MemberExchange::Outcome::kEnded) {
+    joins_.failed(now, header.group, header.exchange, found->second.why_ended(),
+                  found->second.peer_proven());
+  }
+  return {};
+}
+
+Result<void> MemberSide::open_exchange(Now now, const SocketAddress& from,
+                                       const wire::Datagram& datagram, ByteView octets) {
+  const wire::Header& header = datagram.header;
+  const bool opens =
+      header.type == MessageType::kCreateGrpKeys1 || header.type == MessageType::kCreateSessionKek1;
+  if (!opens) return fail(kUnknownExchange);
+  if (exchanges_.size() >= kMaxMemberExchanges) return fail(kTooManyExchanges);
+  const Bytes* request = joins_.request_of(header.group, header.exchange, from);
+  const auto opened = exchanges_
+                          .try_emplace(ExchangeKey{header.group, header.exchange, from}, context_,
+                                       header.suite, header.group, header.exchange, from, now,
+                                       request == nullptr ? Bytes{} : *request)
+                          .first;
+  // A first message that does not hold leaves nothing behind.
+  auto outcome = opened->second.handle_datagram(now, from, datagram, octets, nullptr);
+  if (!outcome) {
+    exchanges_.erase(opened);
+    return pass_on(outcome);
+  }
+  if (request != nullptr) joins_.answered(header.group);
   return {};
 }
 
@@ -142,6 +155,7 @@ Result<void> MemberSide::check_place(const identity::GroupToken& token, const Gr
 void MemberSide::commit(Now now, KeyedEpoch keyed, const GroupFloor& floor) {
   const GroupId id = keyed.token.group_id;
   context_.floors[id] = floor;
+  joins_.done(id);
   const auto held = groups_.find(id);
   const bool repeated = held != groups_.end() && held->second.live().epoch().id == keyed.epoch.id;
   if (!repeated) {
@@ -159,9 +173,35 @@ void MemberSide::commit(Now now, KeyedEpoch keyed, const GroupFloor& floor) {
 
 void MemberSide::handle_timeout(Now now) {
   std::erase_if(exchanges_, [&](const auto& entry) {
-    return now.mono >= entry.second.forget_at() && entry.second.prepared() == nullptr;
+    const auto& [key, exchange] = entry;
+    if (now.mono < exchange.forget_at() || exchange.prepared() != nullptr) return false;
+    joins_.failed(now, std::get<GroupId>(key), std::get<ExchangeId>(key),
+                  "the controller fell silent", /*refused=*/false);
+    return true;
   });
-  for (auto& [id, group] : groups_) group.handle_timeout(now);
+  for (auto& [id, group] : groups_) {
+    group.handle_timeout(now);
+    if (!group.needs_controller(now)) continue;
+    joins_.need(now, id, group.live().token().policy.group, group.controller_address(),
+                random_wait(context_.random, kRejoinSpread));
+  }
+  joins_.handle_timeout(now);
+}
+
+Result<void> MemberSide::join(Now now, const GroupId& group, const std::string& name,
+                              const SocketAddress& controller) {
+  const auto held = groups_.find(group);
+  if (held != groups_.end() && !held->second.live().expired()) {
+    return fail(kAlreadyMember, "this host is a member of " + name);
+  }
+  return joins_.ask(now, group, name, controller);
+}
+
+void MemberSide::rejoin(Now now, const AdoptedGroup& group) {
+  // A former version did not write down where the controller is.
+  if (group.memo.controller_address.port == 0) return;
+  joins_.need(now, group.id, group.name, group.memo.controller_address,
+              random_wait(context_.random, kRejoinSpread));
 }
 
 bool MemberSide::handle_installed(Now now, InstallId id, const Result<void>& outcome) {
@@ -174,7 +214,7 @@ void MemberSide::handle_kernel_change(Now now, const IpAddress& data_address) {
 }
 
 std::optional<MonoTime> MemberSide::next_timeout() const {
-  std::optional<MonoTime> earliest;
+  std::optional<MonoTime> earliest = joins_.next_timeout();
   for (const auto& [key, exchange] : exchanges_) {
     if (exchange.prepared() == nullptr) keep_earlier(earliest, exchange.forget_at());
   }
@@ -184,6 +224,7 @@ std::optional<MonoTime> MemberSide::next_timeout() const {
 
 void MemberSide::describe(std::vector<GroupView>& views) const {
   for (const auto& [id, group] : groups_) views.push_back(group.describe());
+  joins_.describe(views);
 }
 
 const LiveGroup* MemberSide::live_group(const GroupId& group) const {

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <variant>
 
+#include "agent/protocol/joins.h"
 #include "agent/protocol/member_exchange.h"
 #include "agent/protocol/member_group.h"
 
@@ -13,11 +14,16 @@ namespace gkmpd::protocol {
 
 class MemberSide {
  public:
-  explicit MemberSide(Context& context) : context_(context) {}
+  explicit MemberSide(Context& context) : context_(context), joins_(context) {}
 
   /// A datagram of a controller's exchange, or one to the whole group. An error is a drop.
   [[nodiscard]] Result<void> handle_datagram(Now now, const SocketAddress& from,
                                              const wire::Datagram& datagram, ByteView octets);
+  /// As Endpoint::handle_join.
+  [[nodiscard]] Result<void> join(Now now, const GroupId& group, const std::string& name,
+                                  const SocketAddress& controller);
+  /// Asks for the keys of a group that an earlier run left at work.
+  void rejoin(Now now, const AdoptedGroup& group);
   void handle_timeout(Now now);
   /// True if the save was one of ours.
   bool handle_saved(Now now, SaveId id, const Result<void>& outcome);
@@ -30,7 +36,10 @@ class MemberSide {
   [[nodiscard]] const Epoch* epoch_of(const GroupId& group) const;
   [[nodiscard]] const LiveGroup* live_group(const GroupId& group) const;
   /// This host controls the group from now on.
-  void forget(const GroupId& group) { groups_.erase(group); }
+  void forget(const GroupId& group) {
+    groups_.erase(group);
+    joins_.done(group);
+  }
 
  private:
   /// With the peer's address: who overheard an id gains nothing by using it first.
@@ -45,6 +54,9 @@ class MemberSide {
 
   [[nodiscard]] Result<void> handle_multicast(Now now, const wire::Datagram& datagram,
                                               ByteView octets);
+  /// A first message, which may answer a request to join.
+  [[nodiscard]] Result<void> open_exchange(Now now, const SocketAddress& from,
+                                           const wire::Datagram& datagram, ByteView octets);
   [[nodiscard]] Result<void> handle_exchange(Now now, const SocketAddress& from,
                                              const wire::Datagram& datagram, ByteView octets);
   void save_mark(std::variant<ExchangeKey, KeyedEpoch> what, const identity::GroupToken& token,
@@ -58,6 +70,7 @@ class MemberSide {
   void commit(Now now, KeyedEpoch keyed, const GroupFloor& floor);
 
   Context& context_;
+  Joins joins_;
   std::map<ExchangeKey, MemberExchange> exchanges_;
   std::map<GroupId, MemberGroup> groups_;
   std::map<SaveId, Saving> saves_;

@@ -112,8 +112,13 @@ ALTER TABLE installed_groups ADD COLUMN activate_at INTEGER NOT NULL DEFAULT 0;
 UPDATE installed_groups SET activate_at = release_at;
 )";
 
-constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2, kVersion3, kVersion4,
-                                                         kVersion5};
+constexpr const char* kVersion6 = R"(
+ALTER TABLE installed_groups ADD COLUMN controller_address TEXT NOT NULL DEFAULT '';
+ALTER TABLE installed_groups ADD COLUMN controller_port INTEGER NOT NULL DEFAULT 0;
+)";
+
+constexpr std::array<const char*, kSchemaVersion> kSteps{kVersion1, kVersion2, kVersion3,
+                                                         kVersion4, kVersion5, kVersion6};
 
 Result<std::uint64_t> pragma_number(const Database& database, const char* sql) {
   Statement statement(database, kOpenFailed, sql);

@@ -63,8 +63,10 @@ struct InstalledGroup {
   bool remove_on_stop = false;  // the token's word for an orderly stop
   WallTime release_at{};        // the end of the deactivation delay
   std::uint8_t data_protocol = 17;
-  std::uint8_t spi_prefix = 0;  // 0: not known, of a row of a former version without SAs
-  WallTime activate_at{};       // the end of the activation delay
+  std::uint8_t spi_prefix = 0;        // 0: not known, of a row of a former version without SAs
+  WallTime activate_at{};             // the end of the activation delay
+  std::string controller_address;     // text; empty: not known, of a row of a former version
+  std::uint16_t controller_port = 0;  // likewise
   friend bool operator==(const InstalledGroup&, const InstalledGroup&) = default;
 };
 

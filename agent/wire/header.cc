@@ -11,8 +11,8 @@ void get(Reader& in, MessageType& type) {
   get_enum(in, type,
            {kCreateGrpKeys1, kCreateGrpKeys2, kNegotiateGrpKeys1, kNegotiateGrpKeys2,
             kCreateSessionKek1, kCreateSessionKek2, kNegotiateSessionKeys1, kNegotiateSessionKeys2,
-            kDownloadGrpKeys, kKeyDownloadAck, kRekeyMulticast, kHeartbeat, kRefusal,
-            kRepairRequest, kReport, kCommand, kStatusRequest},
+            kDownloadGrpKeys, kKeyDownloadAck, kRekeyMulticast, kRequestGroupJoin, kHeartbeat,
+            kRefusal, kCookieDemand, kRepairRequest, kReport, kCommand, kStatusRequest},
            "message type", kUnknownType);
 }
 
@@ -31,11 +31,13 @@ bool may_send(SenderRole role, MessageType type) {
     case MessageType::kDownloadGrpKeys:
     case MessageType::kRekeyMulticast:
     case MessageType::kHeartbeat:
+    case MessageType::kCookieDemand:
     case MessageType::kReport:
       return role == kController;
     case MessageType::kCreateGrpKeys2:
     case MessageType::kNegotiateGrpKeys2:
     case MessageType::kKeyDownloadAck:
+    case MessageType::kRequestGroupJoin:
     case MessageType::kRepairRequest:
       return role == kMember;
     case MessageType::kCommand:
@@ -120,10 +122,14 @@ std::string_view to_text(MessageType type) {
       return "Key_Download_Ack";
     case MessageType::kRekeyMulticast:
       return "Rekey_Multicast";
+    case MessageType::kRequestGroupJoin:
+      return "Request_Group_Join";
     case MessageType::kHeartbeat:
       return "Heartbeat";
     case MessageType::kRefusal:
       return "Refusal";
+    case MessageType::kCookieDemand:
+      return "Cookie_Demand";
     case MessageType::kRepairRequest:
       return "Repair_Request";
     case MessageType::kReport:
@@ -154,7 +160,9 @@ bool is_sealed(MessageType type) {
     case MessageType::kCreateSessionKek1:
     case MessageType::kCreateSessionKek2:
     case MessageType::kRekeyMulticast:
+    case MessageType::kRequestGroupJoin:
     case MessageType::kHeartbeat:
+    case MessageType::kCookieDemand:
     case MessageType::kRepairRequest:
       return false;
   }

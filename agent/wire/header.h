@@ -24,9 +24,9 @@ inline constexpr std::size_t kTypeAt = 4;
 inline constexpr std::uint16_t kMagic = 0x474b;  // "GK"
 inline constexpr std::uint8_t kVersion = 1;
 
-/// Messages of RFC 2093 section 4 that figures 1 to 3 use, plus heartbeat, refusal, repair, and
-/// what a commander and a controller say to each other. Numbers of later messages are reserved in
-/// docs/PROTOCOL.md.
+/// Messages of RFC 2093 section 4 that figures 1 to 4 use, plus heartbeat, refusal, cookie,
+/// repair, and what a commander and a controller say to each other. Numbers of later messages are
+/// reserved in docs/PROTOCOL.md.
 enum class MessageType : std::uint8_t {
   kCreateGrpKeys1 = 1,
   kCreateGrpKeys2 = 2,
@@ -39,8 +39,10 @@ enum class MessageType : std::uint8_t {
   kDownloadGrpKeys = 9,
   kKeyDownloadAck = 10,
   kRekeyMulticast = 11,
+  kRequestGroupJoin = 12,
   kHeartbeat = 15,
   kRefusal = 16,
+  kCookieDemand = 17,
   kRepairRequest = 20,
   kReport = 23,
   kCommand = 24,

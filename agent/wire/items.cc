@@ -66,6 +66,8 @@ std::string_view item_name(std::uint16_t number) {
       return "multicast control address";
     case Item::kActive:
       return "active";
+    case Item::kCookie:
+      return "cookie";
     case Item::kCommand:
       return "command";
     case Item::kReport:
@@ -135,6 +137,10 @@ void ItemReader::advance() {
   }
 }
 
+bool ItemReader::is_next(Item tag) const {
+  return in_.ok() && current_ && current_->number == static_cast<std::uint16_t>(tag);
+}
+
 std::optional<ByteView> ItemReader::required(Item tag) {
   if (!in_.ok()) return std::nullopt;
   const auto number = static_cast<std::uint16_t>(tag);
@@ -174,8 +180,7 @@ void ItemReader::fixed_octets(Item tag, Bytes& value, std::size_t size) {
 
 void ItemReader::optional_octets(Item tag, std::optional<Bytes>& value, std::size_t size) {
   value.reset();
-  if (!in_.ok() || !current_ || current_->number != static_cast<std::uint16_t>(tag)) return;
-  fixed_octets(tag, value.emplace(), size);
+  if (is_next(tag)) fixed_octets(tag, value.emplace(), size);
 }
 
 void ItemReader::share(Item tag, Bytes& value) {

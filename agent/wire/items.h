@@ -41,6 +41,7 @@ enum class Item : std::uint16_t {
   kControlUnicast = 27,
   kControlMulticast = 28,
   kActive = 29,
+  kCookie = 33,
   kCommand = 46,
   kReport = 47,
   kMemberList = 54,   // 3.1
@@ -65,6 +66,10 @@ class ItemWriter {
     Writer inner;
     put(inner, value);
     add(tag, inner.take());
+  }
+  template <typename T>
+  void optional_item(Item tag, const std::optional<T>& value) {
+    if (value) item(tag, *value);
   }
   void octets(Item tag, const Bytes& value, std::size_t /*max_size*/) { add(tag, value); }
   void fixed_octets(Item tag, const Bytes& value, std::size_t /*size*/) { add(tag, value); }
@@ -98,6 +103,12 @@ class ItemReader {
     get(inner, value);
     if (const auto end = inner.finish(); !end) bad_value(tag, end.error());
   }
+  /// The same, if the item is there.
+  template <typename T>
+  void optional_item(Item tag, std::optional<T>& value) {
+    value.reset();
+    if (is_next(tag)) item(tag, value.emplace());
+  }
   /// 1 to `max_size` octets.
   void octets(Item tag, Bytes& value, std::size_t max_size);
   /// Exactly `size` octets.
@@ -114,6 +125,7 @@ class ItemReader {
   [[nodiscard]] Result<void> finish();
 
  private:
+  [[nodiscard]] bool is_next(Item tag) const;
   /// The value of the current item, which must be `tag`; then goes on to the next.
   std::optional<ByteView> required(Item tag);
   /// Reads the next item that is known; skips unknown ones that are not critical.

@@ -99,6 +99,16 @@ void fields(auto& items, Is<RepairRequest> auto& m) {
   items.padding(kRepairRequestOctets);
 }
 
+void fields(auto& items, Is<RequestGroupJoin> auto& m) {
+  items.item(Item::kRequest, m.request);
+  items.item(Item::kNonce, m.nonce);
+  items.octets(Item::kPublicKey, m.public_key, kMaxPublicKeyOctets);
+  items.optional_item(Item::kCookie, m.cookie);
+  items.signature(m.signature);
+}
+
+void fields(auto& items, Is<CookieDemand> auto& m) { items.item(Item::kCookie, m.cookie); }
+
 void fields(auto& items, Is<Refusal> auto& m) { items.item(Item::kErrorName, m.error_name); }
 
 void fields(auto& items, Is<Heartbeat> auto& m) {
@@ -188,6 +198,10 @@ Result<Message> decode_body(MessageType type, ByteView body) {
       return read<RekeyMulticast>(body);
     case MessageType::kRepairRequest:
       return read<RepairRequest>(body);
+    case MessageType::kRequestGroupJoin:
+      return read<RequestGroupJoin>(body);
+    case MessageType::kCookieDemand:
+      return read<CookieDemand>(body);
     case MessageType::kHeartbeat:
       return read<Heartbeat>(body);
     case MessageType::kRefusal:

@@ -1,4 +1,4 @@
-// Every message of figures 1 to 3 of RFC 2093 as a struct, and the one reader and one writer of
+// Every message of figures 1 to 4 of RFC 2093 as a struct, and the one reader and one writer of
 // each. Bodies are data items (RFC 2093 section 3): tag, length, value, ascending tags, each at
 // most once.
 #pragma once
@@ -17,10 +17,13 @@
 namespace gkmpd::wire {
 
 using Nonce32 = ByteArray<32>;
+using Cookie = ByteArray<32>;
 using CreationField = Bytes;  // a share of the suite's key agreement
 
 /// RFC 2093 3.18; only requests that a message of today makes.
 enum class Request : std::uint8_t { kGroupCreation = 5 };
+/// The same item in a Request_Group_Join, which knows no other.
+enum class JoinInquiry : std::uint8_t { kGroupJoin = 1 };
 /// The same item in a Status_Request, which knows no other.
 enum class StatusInquiry : std::uint8_t { kStatus = 6 };
 
@@ -157,6 +160,24 @@ struct RepairRequest {
   friend bool operator==(const RepairRequest&, const RepairRequest&) = default;
 };
 
+/// 4.13 Request_Group_Join, in clear, signed over header and all items before the signature.
+/// Whoever asks does not know the group's suite yet: the header has the first there is.
+struct RequestGroupJoin {
+  JoinInquiry request = JoinInquiry::kGroupJoin;
+  Nonce32 nonce{};
+  Bytes public_key;
+  std::optional<Cookie> cookie;  // the one that was demanded
+  Bytes signature;
+  friend bool operator==(const RequestGroupJoin&, const RequestGroupJoin&) = default;
+};
+
+/// "Ask again, with this" (profile P32): shows that the asker is where it says it is. In clear, and
+/// smaller than what it answers.
+struct CookieDemand {
+  Cookie cookie{};
+  friend bool operator==(const CookieDemand&, const CookieDemand&) = default;
+};
+
 /// A named refusal, only ever inside an authenticated exchange (profile K6), sealed.
 struct Refusal {
   std::string error_name;  // an ErrorKind's name, at most 64 octets of a-z 0-9 . -
@@ -199,10 +220,10 @@ struct Report {
   friend bool operator==(const Report&, const Report&) = default;
 };
 
-using Message =
-    std::variant<CreateGrpKeys1, CreateGrpKeys2, CreateSessionKek1, CreateSessionKek2, Negotiate1,
-                 Negotiate2, DownloadGrpKeys, KeyDownloadAck, RekeyMulticast, RepairRequest,
-                 Refusal, Heartbeat, Command, StatusRequest, Report>;
+using Message = std::variant<CreateGrpKeys1, CreateGrpKeys2, CreateSessionKek1, CreateSessionKek2,
+                             Negotiate1, Negotiate2, DownloadGrpKeys, KeyDownloadAck,
+                             RekeyMulticast, RepairRequest, RequestGroupJoin, CookieDemand, Refusal,
+                             Heartbeat, Command, StatusRequest, Report>;
 
 /// The items of a message, in order. For a signed message, `signature` may be empty while the
 /// octets to be signed are wanted: see encode_unsigned.

@@ -47,6 +47,11 @@ void get(Reader& in, Request& value) {
   get_enum(in, value, {Request::kGroupCreation}, "request", kBadValue);
 }
 
+void put(Writer& out, JoinInquiry value) { out.number(static_cast<std::uint8_t>(value)); }
+void get(Reader& in, JoinInquiry& value) {
+  get_enum(in, value, {JoinInquiry::kGroupJoin}, "request", kBadValue);
+}
+
 void put(Writer& out, StatusInquiry value) { out.number(static_cast<std::uint8_t>(value)); }
 void get(Reader& in, StatusInquiry& value) {
   get_enum(in, value, {StatusInquiry::kStatus}, "request", kBadValue);

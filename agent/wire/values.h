@@ -12,6 +12,8 @@ void get(Reader& in, bool& value);
 
 void put(Writer& out, Request value);
 void get(Reader& in, Request& value);
+void put(Writer& out, JoinInquiry value);
+void get(Reader& in, JoinInquiry& value);
 void put(Writer& out, StatusInquiry value);
 void get(Reader& in, StatusInquiry& value);
 void put(Writer& out, Suite value);

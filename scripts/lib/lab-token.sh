@@ -30,12 +30,13 @@ group = "$group"
 not_before = ${today}T00:00:00Z
 not_after = $(date -u -d "$today + 30 days" +%Y-%m-%d)T00:00:00Z
 controllers = ["${host_list[0]}"]
-actions = ["create"]
+actions = $(quoted_list "$actions")
 level = 2
 categories = ["blue"]
-rekey_interval_s = 3600
+rekey_interval_s = $rekey_s
 token_grace_s = 300
 senders = $(quoted_list "${senders:-${host_list[*]:0:2}}")
+joins = "$joins"
 [ipsec]
 address = "${data:-$(default_address 1)}"
 port = $port

@@ -117,6 +117,7 @@ GroupPlan Fleet::plan(std::uint64_t seed, const World& world, PlanOptions option
     if (!options.refused.contains(host)) able.push_back(host);
   }
   plan.entitled = {able.begin(), able.end()};
+  plan.entitled.insert(options.joiners.begin(), options.joiners.end());
 
   test::PolicyOptions& policy = options.policy;
   policy.controllers = {name_of(options.controller)};
@@ -139,6 +140,7 @@ GroupPlan Fleet::plan(std::uint64_t seed, const World& world, PlanOptions option
     entries.push_back({name_of(host), address});
     plan.facts.members[name_of(host)] = host;
   }
+  for (const HostIndex host : options.joiners) plan.facts.members[name_of(host)] = host;
   plan.member_list = test::member_list_text(policy.group, entries);
   policy.member_list_text = plan.member_list;
 

@@ -50,6 +50,7 @@ class Fleet {
     std::vector<HostIndex> other_controllers;  // ranked behind `controller`; entitled
     std::vector<HostIndex> listed;
     std::set<HostIndex> refused;
+    std::set<HostIndex> joiners;  // not listed; entitled, and to ask by themselves
     std::size_t sender_count = 1;
     /// Names that the list gives for hosts that really have others.
     std::map<HostIndex, std::string> list_names;

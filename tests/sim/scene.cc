@@ -38,7 +38,7 @@ Fleet::PlanOptions Scene::everybody() const {
 }
 
 GroupPlan Scene::plan(Fleet::PlanOptions options) {
-  if (options.listed.empty()) options = everybody();
+  if (options.listed.empty() && options.joiners.empty()) options = everybody();
   GroupPlan plan = Fleet::shared().plan(seed_ + chance.next(), world, std::move(options));
   world.watch(plan);
   return plan;

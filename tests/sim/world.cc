@@ -209,6 +209,15 @@ Result<GroupId> World::command(HostIndex controller, const GroupPlan& plan) {
   return outcome;
 }
 
+Result<GroupId> World::join(HostIndex index, const GroupPlan& plan) {
+  Host& host = *hosts_[index];
+  const SocketAddress controller = setup(plan.controller).address_of(plan.facts.destination.family);
+  auto outcome = host.endpoint->handle_join(now_at(host), plan.name(), controller);
+  note(index, "join-wanted", {});
+  after_input(index);
+  return outcome;
+}
+
 void World::inject(HostIndex to, const SocketAddress& from, const Bytes& octets) {
   receive(to, from, octets);
 }

@@ -115,6 +115,8 @@ class World {
   void watch(const GroupPlan& plan) { keys_.watch(plan.facts); }
   [[nodiscard]] Result<GroupId> command(const GroupPlan& plan);
   [[nodiscard]] Result<GroupId> command(HostIndex controller, const GroupPlan& plan);
+  /// The host's operator wants it to join; asks the plan's controller.
+  [[nodiscard]] Result<GroupId> join(HostIndex host, const GroupPlan& plan);
   /// A datagram out of nowhere.
   void inject(HostIndex to, const SocketAddress& from, const Bytes& octets);
   /// Calls `action` at `delay` from now.

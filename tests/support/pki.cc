@@ -85,6 +85,7 @@ void add_head(Lines& lines, const PolicyOptions& options) {
   lines.number("token_grace_s", options.token_grace_s);
   lines.text("member_list_sha256", to_hex(crypto::sha256({as_bytes(options.member_list_text)})));
   lines.raw("senders", list_of(options.senders));
+  lines.text("joins", options.joins);
 }
 
 void add_ipsec(Lines& lines, const PolicyOptions& options) {

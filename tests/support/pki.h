@@ -60,6 +60,7 @@ struct PolicyOptions {
   std::uint32_t rekey_interval_s = 3600;
   std::uint32_t token_grace_s = 300;
   std::vector<std::string> senders = {"a"};
+  std::string joins = "listed";
   /// Its hash is the policy's member_list_sha256.
   std::string member_list_text = {};
 
