@@ -20,7 +20,9 @@ Result<void> MemberSide::handle_multicast(Now now, const wire::Datagram& datagra
   if (found == groups_.end()) return fail(kUnknownGroup);
   MemberGroup& group = found->second;
   if (datagram.header.type == MessageType::kHeartbeat) {
-    return group.handle_heartbeat(now, datagram, octets);
+    auto heard = group.handle_heartbeat(now, datagram, octets);
+    follow(now, found->first, group);
+    return heard;
   }
   if (datagram.header.type == MessageType::kRepairRequest) {
     return group.handle_repair_request(now, datagram);
@@ -181,11 +183,15 @@ void MemberSide::handle_timeout(Now now) {
   });
   for (auto& [id, group] : groups_) {
     group.handle_timeout(now);
-    if (!group.needs_controller(now)) continue;
-    joins_.need(now, id, group.live().token().policy.group, group.controller_address(),
-                random_wait(context_.random, kRejoinSpread));
+    follow(now, id, group);
   }
   joins_.handle_timeout(now);
+}
+
+void MemberSide::follow(Now now, const GroupId& id, const MemberGroup& group) {
+  if (!group.needs_controller(now)) return;
+  joins_.need(now, id, group.live().token().policy.group, group.controller_address(),
+              random_wait(context_.random, kRejoinSpread));
 }
 
 Result<void> MemberSide::join(Now now, const GroupId& group, const std::string& name,

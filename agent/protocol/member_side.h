@@ -59,6 +59,8 @@ class MemberSide {
                                            const wire::Datagram& datagram, ByteView octets);
   [[nodiscard]] Result<void> handle_exchange(Now now, const SocketAddress& from,
                                              const wire::Datagram& datagram, ByteView octets);
+  /// Asks the controller for keys if the group cannot bring this host on.
+  void follow(Now now, const GroupId& id, const MemberGroup& group);
   void save_mark(std::variant<ExchangeKey, KeyedEpoch> what, const identity::GroupToken& token,
                  const EpochTuple& tuple);
   void exchange_saved(Now now, const ExchangeKey& key, const GroupFloor& floor,

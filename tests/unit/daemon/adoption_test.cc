@@ -47,7 +47,8 @@ protocol::InstallGroup install() {
                 .on_stop = identity::StopPolicy::kRemove,
                 .release_at = kNow + seconds(5),
                 .spi_prefix = 10,
-                .activate_at = kNow + seconds(1)};
+                .activate_at = kNow + seconds(1),
+                .controller_address = {*IpAddress::parse("10.9.0.7"), 8480}};
   return value;
 }
 

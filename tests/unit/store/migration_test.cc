@@ -104,7 +104,7 @@ TEST(StoreMigration, Version1KeepsAllThatItHeldAndCanRecordGroups) {
     marked.command_marks[NameHash{5}] = 41;
     ASSERT_TRUE(store.raise_floor(group(1), marked));
   }
-  EXPECT_EQ(user_version(scratch.path()), 5);
+  EXPECT_EQ(user_version(scratch.path()), 6);
   Store store = open_or_die(scratch.path());
   EXPECT_EQ(store.floors()->at(group(1)).command_marks.at(NameHash{5}), 41U);
   EXPECT_EQ(store.installed_groups(), std::vector<InstalledGroup>{installed(1)});

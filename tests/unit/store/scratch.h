@@ -73,6 +73,8 @@ inline InstalledGroup installed(std::uint8_t number, const std::string& place = 
   value.remove_on_stop = true;
   value.release_at = from_unix(1700000020);
   value.activate_at = from_unix(1700000010);
+  value.controller_address = "10.9.0.7";
+  value.controller_port = 8480;
   return value;
 }
 

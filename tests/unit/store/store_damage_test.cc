@@ -64,7 +64,7 @@ TEST(StoreDamage, ANewerSchemaIsRefused) {
   {
     const Store store = open_or_die(scratch.path());
   }
-  run_sql(scratch.path(), "PRAGMA user_version = 6");
+  run_sql(scratch.path(), "PRAGMA user_version = 7");
   expect_open_refused(scratch.path(), "newer version of this agent");
 }
 
