@@ -103,12 +103,7 @@ void ItemWriter::add(Item tag, ByteView value) {
   out_.octets(value);
 }
 
-void ItemWriter::padding(std::size_t body_octets) {
-  constexpr std::size_t kTagAndLength = 4;
-  add(Item::kPadding, Bytes(body_octets - out_.size() - kTagAndLength));
-}
-
-ItemReader::ItemReader(ByteView body) : body_octets_(body.size()), in_(body) {
+ItemReader::ItemReader(ByteView body) : in_(body) {
   if (body.size() > kMaxMessage) {
     in_.fail(kTooLong, std::to_string(body.size()) + " octets of items");
   }
@@ -190,12 +185,12 @@ void ItemReader::share(Item tag, Bytes& value) {
   }
 }
 
-void ItemReader::padding(std::size_t body_octets) {
+void ItemReader::padding(std::size_t size) {
   const std::optional<ByteView> octets = required(Item::kPadding);
   if (!octets) return;
   const bool zeros = std::ranges::all_of(*octets, [](std::uint8_t octet) { return octet == 0; });
-  if (!zeros || body_octets_ != body_octets) {
-    in_.fail(kBadValue, "padding other than zeros up to " + std::to_string(body_octets));
+  if (!zeros || octets->size() != size) {
+    in_.fail(kBadValue, "padding other than " + std::to_string(size) + " zeros");
   }
 }
 

@@ -80,8 +80,8 @@ class ItemWriter {
   void signature(const Bytes& value) {
     if (signature_ == Signature::kWith) add(Item::kSignature, value);
   }
-  /// Zeros, so many that the body has `body_octets` in all.
-  void padding(std::size_t body_octets);
+  /// So many zeros.
+  void padding(std::size_t size) { add(Item::kPadding, Bytes(size)); }
   [[nodiscard]] Bytes take() { return out_.take(); }
 
  private:
@@ -118,8 +118,8 @@ class ItemReader {
   /// Of one of the sizes of kShareOctets.
   void share(Item tag, Bytes& value);
   void signature(Bytes& value);
-  /// As the writer's.
-  void padding(std::size_t body_octets);
+  /// Exactly so many zeros.
+  void padding(std::size_t size);
 
   /// The first error, or `wire.unexpected-item` if an item was not asked for.
   [[nodiscard]] Result<void> finish();
@@ -136,7 +136,6 @@ class ItemReader {
     std::uint16_t number = 0;
     ByteView value;
   };
-  std::size_t body_octets_;
   Reader in_;
   std::uint32_t lowest_next_ = 0;  // numbers below this are out of order
   std::optional<Current> current_;

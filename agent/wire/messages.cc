@@ -96,7 +96,7 @@ void fields(auto& items, Is<RekeyMulticast> auto& m) {
 
 void fields(auto& items, Is<RepairRequest> auto& m) {
   items.item(Item::kEpochId, m.held);
-  items.padding(kRepairRequestOctets);
+  items.padding(kRepairPaddingOctets);
 }
 
 void fields(auto& items, Is<RequestGroupJoin> auto& m) {

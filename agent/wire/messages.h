@@ -251,11 +251,12 @@ inline constexpr std::size_t kMaxExclusions = 256;
 inline constexpr std::uint32_t kEndOfSenderIds = 0x10000;
 /// Octets of an encoded object at most: a Download_Grp_Keys with all of them fits kMaxMessage.
 inline constexpr std::size_t kMaxStatementOctets = 345 + kMaxCrlNumbers * 40;
-/// Octets of a Rekey_Multicast's body at most, signatures being no longer than those of P-384; a
-/// Repair_Request's body has just as many.
-inline constexpr std::size_t kRepairRequestOctets =
+/// Octets of a Rekey_Multicast's body at most, signatures being no longer than those of P-384.
+inline constexpr std::size_t kMaxRekeyOctets =
     4 + kMaxStatementOctets + 4 + 104 + 4 + kEncryptedGrpKeysOctets;
-static_assert(kRepairRequestOctets <= kMaxBody);
+static_assert(kMaxRekeyOctets <= kMaxBody);
+/// Makes a Repair_Request's body, of two items, as large.
+inline constexpr std::size_t kRepairPaddingOctets = kMaxRekeyOctets - (4 + EpochId{}.size()) - 4;
 inline constexpr std::size_t kMaxSenderTableOctets = 6 + kMaxSenderEntries * (32 + 5 + 5 + 17);
 inline constexpr std::size_t kMaxExclusionSetOctets = 2 + kMaxExclusions * 32;
 
