@@ -72,7 +72,8 @@ inline constexpr std::uint16_t kSenderRun = 2;
 /// The longest run that a member takes from a controller.
 inline constexpr std::uint16_t kMaxSenderRun = 16;
 
-/// Signatures of heartbeats and rekeys that a member verifies of one group in a second.
+/// Signatures of multicast messages that a member verifies of one group in a second: so many of
+/// those that anybody can send, and as many of rekeys that a holder of the group's keys has made.
 inline constexpr int kChecksPerSecond = 8;
 /// Heartbeat intervals without a heartbeat until a group counts as silent.
 inline constexpr int kSilenceIntervals = 3;

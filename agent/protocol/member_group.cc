@@ -51,7 +51,7 @@ Result<void> MemberGroup::handle_heartbeat(Now now, const wire::Datagram& datagr
 
   if (auto good = check_heartbeat(now, heartbeat); !good) return good;
   if (datagram.header.suite != policy().control_suite) return fail(kSuiteDiffers);
-  if (auto may = may_check(now); !may) return may;
+  if (auto may = outsiders_.spend(now); !may) return may;
   const ByteView signed_octets =
       octets.first(wire::kHeaderSize + wire::unsigned_size(datagram.body));
   auto good = controller_.certificate.public_key().verify(crypto::SignatureContext::kHeartbeat,
@@ -91,15 +91,6 @@ Result<void> MemberGroup::check_heartbeat(Now now, const wire::Heartbeat& heartb
   return {};
 }
 
-Result<void> MemberGroup::may_check(Now now) {
-  if (now.mono - checks_since_ >= seconds(1)) {
-    checks_since_ = now.mono;
-    checks_ = 0;
-  }
-  if (++checks_ > kChecksPerSecond) return fail(kCheckRate);
-  return {};
-}
-
 void MemberGroup::controller_heard(Now now) {
   silent_at_ = now.mono + milliseconds(policy().heartbeat_interval_ms) * kSilenceIntervals;
   if (!silent_) return;
@@ -127,10 +118,11 @@ Result<std::optional<KeyedEpoch>> MemberGroup::handle_rekey(Now now, const wire:
   if (package->statement.tuple < held.statement.tuple) return fail(kStatementStale);
   if (live_.expired()) return fail(kStatementStale, "the epoch held has ended");
   // Forgeries of those who hold no key would use up the checks that a true one needs.
-  if (package->statement.previous == held.id) {
+  const bool follows = package->statement.previous == held.id;
+  if (follows) {
     if (auto good = check_made_by_holder(held, *package); !good) return pass_on(good);
   }
-  if (auto may = may_check(now); !may) return pass_on(may);
+  if (auto may = (follows ? holders_ : outsiders_).spend(now); !may) return pass_on(may);
 
   auto keyed = check_package(now, *package);
   if (!keyed) {

@@ -3,6 +3,7 @@
 // P17, P18, P31).
 #pragma once
 
+#include "agent/protocol/check_budget.h"
 #include "agent/protocol/live_group.h"
 #include "agent/protocol/rekey_package.h"
 #include "agent/protocol/repair.h"
@@ -51,8 +52,6 @@ class MemberGroup {
   [[nodiscard]] const identity::GroupPolicy& policy() const { return live_.token().policy; }
   [[nodiscard]] Result<void> check_heartbeat(Now now, const wire::Heartbeat& heartbeat) const;
   [[nodiscard]] Result<KeyedEpoch> check_package(Now now, const RekeyPackage& package) const;
-  /// At most kChecksPerSecond signatures of multicast messages are verified.
-  [[nodiscard]] Result<void> may_check(Now now);
   void controller_heard(Now now);
   /// A controller's signature says that there is an epoch above the one held.
   void epoch_missed(Now now, const EpochTuple& tuple);
@@ -66,8 +65,8 @@ class MemberGroup {
   bool heard_active_ = false;
   MonoTime silent_at_;  // without another heartbeat until then
   bool silent_ = false;
-  MonoTime checks_since_{};  // one-second window of signature checks
-  int checks_ = 0;
+  CheckBudget outsiders_;  // of what anybody can send
+  CheckBudget holders_;    // of rekeys that only who holds the group's keys can have made
   PackageShelf shelf_;
   RepairClock repair_;
   EpochTuple newest_heard_;
