@@ -33,7 +33,8 @@ void MemberGroup::take(Now now, KeyedEpoch keyed) {
   if (heard_so_far != live_.control_multicast()) {
     context_.out.event(LeaveControl{live_.token().group_id, heard_so_far});
   }
-  heartbeat_number_ = 0;
+  const bool newest = newest_heard_ == live_.epoch().statement.tuple;
+  heartbeat_number_ = newest ? newest_number_ : 0;
   heard_active_ = heard_active_ && goes_on;
   controller_heard(now);
   repair_.stop();
@@ -62,6 +63,7 @@ Result<void> MemberGroup::handle_heartbeat(Now now, const wire::Datagram& datagr
   note_crls(context_, heartbeat.crl_numbers);
   if (heartbeat.tuple > live_.epoch().statement.tuple) {
     epoch_missed(now, heartbeat.tuple);
+    newest_number_ = heartbeat.number;
     return fail(kEpochMissing, "the controller is at epoch " + heartbeat.tuple.text());
   }
   heartbeat_number_ = heartbeat.number;
@@ -72,16 +74,12 @@ Result<void> MemberGroup::handle_heartbeat(Now now, const wire::Datagram& datagr
 /// All that needs no cryptography comes first (profile S24).
 Result<void> MemberGroup::check_heartbeat(Now now, const wire::Heartbeat& heartbeat) const {
   const Epoch& epoch = live_.epoch();
-  const bool newer = heartbeat.tuple > epoch.statement.tuple;
-  if (!newer &&
-      (heartbeat.tuple < epoch.statement.tuple || heartbeat.number <= heartbeat_number_)) {
-    return fail(kHeartbeatStale);
-  }
+  if (is_stale(heartbeat)) return fail(kHeartbeatStale);
   if (heartbeat.time > now.wall + identity::kClockSkew ||
       heartbeat.time < now.wall - identity::kClockSkew) {
     return fail(kHeartbeatTime);
   }
-  if (newer) return {};
+  if (heartbeat.tuple > epoch.statement.tuple) return {};
   if (heartbeat.epoch_id != epoch.id || heartbeat.token_hash != epoch.statement.token_hash ||
       heartbeat.exclusion_hash != epoch.statement.exclusion_hash ||
       heartbeat.control_multicast != live_.control_multicast() ||
@@ -89,6 +87,15 @@ Result<void> MemberGroup::check_heartbeat(Now now, const wire::Heartbeat& heartb
     return fail(kHeartbeatContent);
   }
   return {};
+}
+
+bool MemberGroup::is_stale(const wire::Heartbeat& heartbeat) const {
+  const EpochTuple& held = live_.epoch().statement.tuple;
+  if (heartbeat.tuple <= held) {
+    return heartbeat.tuple < held || heartbeat.number <= heartbeat_number_;
+  }
+  return heartbeat.tuple < newest_heard_ ||
+         (heartbeat.tuple == newest_heard_ && heartbeat.number <= newest_number_);
 }
 
 void MemberGroup::controller_heard(Now now) {
@@ -153,7 +160,10 @@ void MemberGroup::rekey_not_saved(Now now) {
 // --- Repair --------------------------------------------------------------------------------------
 
 void MemberGroup::epoch_missed(Now now, const EpochTuple& tuple) {
-  newest_heard_ = std::max(newest_heard_, tuple);
+  if (tuple > newest_heard_) {
+    newest_heard_ = tuple;
+    newest_number_ = 0;
+  }
   // An epoch of another token or term has no package that could be opened here.
   if (saving_ || !is_same_line(tuple, live_.epoch().statement.tuple) || repair_.due()) return;
   context_.out.report({Report::Level::kInfo, "epoch-missed", policy().group, controller_.name,

@@ -51,6 +51,8 @@ class MemberGroup {
  private:
   [[nodiscard]] const identity::GroupPolicy& policy() const { return live_.token().policy; }
   [[nodiscard]] Result<void> check_heartbeat(Now now, const wire::Heartbeat& heartbeat) const;
+  /// Was heard already, or is of an epoch before one that was heard of.
+  [[nodiscard]] bool is_stale(const wire::Heartbeat& heartbeat) const;
   [[nodiscard]] Result<KeyedEpoch> check_package(Now now, const RekeyPackage& package) const;
   void controller_heard(Now now);
   /// A controller's signature says that there is an epoch above the one held.
@@ -69,9 +71,10 @@ class MemberGroup {
   CheckBudget holders_;    // of rekeys that only who holds the group's keys can have made
   PackageShelf shelf_;
   RepairClock repair_;
-  EpochTuple newest_heard_;
-  int asked_ = 0;                 // repair requests of this host since the last epoch came
-  std::optional<Digest> saving_;  // statement of the rekey whose mark is on its way to disk
+  EpochTuple newest_heard_;          // above the one held, if there is one
+  std::uint64_t newest_number_ = 0;  // of the last heartbeat of that epoch
+  int asked_ = 0;                    // repair requests of this host since the last epoch came
+  std::optional<Digest> saving_;     // statement of the rekey whose mark is on its way to disk
 };
 
 }  // namespace gkmpd::protocol
