@@ -439,8 +439,7 @@ void ControllerGroup::handle_timeout(Now now) {
   if (heartbeat_at_ && now.mono >= *heartbeat_at_) send_heartbeat(now);
 }
 
-// --- Rekey (RFC 2093 figure 3)
-// --------------------------------------------------------------------
+// --- Rekey (RFC 2093 figure 3) -------------------------------------------------------------------
 
 /// State 1 again, and state 2 to 4 with a member that is chosen afresh.
 void ControllerGroup::begin_rekey(Now now) {
@@ -492,10 +491,11 @@ void ControllerGroup::send_rekey(Now now, Bytes datagram) {
   repeats_.start(now, std::move(datagram), times - 1, interval);
 }
 
-Result<void> ControllerGroup::handle_multicast(Now now, const wire::Datagram& datagram,
-                                               ByteView octets) {
+Result<void> ControllerGroup::handle_multicast(Now now, const wire::Datagram& datagram) {
   if (datagram.header.type == wire::MessageType::kRekeyMulticast) {
-    shelf_.seen(now, octets);
+    auto package = read_rekey(datagram);
+    if (!package) return pass_on(package);
+    shelf_.seen(now, package->datagram);
     return {};
   }
   if (datagram.header.type != wire::MessageType::kRepairRequest) return fail(kOwnGroup);

@@ -31,8 +31,7 @@ class ControllerGroup {
   [[nodiscard]] Result<void> handle_datagram(Now now, const SocketAddress& from,
                                              const wire::Datagram& datagram, ByteView octets);
   /// What a member sent to the whole group: a repair request, or a rekey for others to have.
-  [[nodiscard]] Result<void> handle_multicast(Now now, const wire::Datagram& datagram,
-                                              ByteView octets);
+  [[nodiscard]] Result<void> handle_multicast(Now now, const wire::Datagram& datagram);
   /// State 11 (figure 4): a cookie comes first, then the exchange. An error is a drop.
   [[nodiscard]] Result<void> handle_join(Now now, const SocketAddress& from,
                                          const wire::Datagram& datagram, ByteView octets);

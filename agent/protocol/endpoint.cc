@@ -205,7 +205,7 @@ class Endpoint::Impl final : public GroupOffice {
     }
     const bool controls = controlled != controlled_.end() && !controlled->second->over();
     if (wire::is_multicast(datagram->header.type)) {
-      return controls ? controlled->second->handle_multicast(now, *datagram, octets)
+      return controls ? controlled->second->handle_multicast(now, *datagram)
                       : member_side_.handle_datagram(now, from, *datagram, octets);
     }
     const bool from_controller = datagram->header.role == wire::SenderRole::kController;

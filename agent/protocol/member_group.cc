@@ -108,16 +108,18 @@ void MemberGroup::controller_heard(Now now) {
 
 // --- Rekeys --------------------------------------------------------------------------------------
 
-Result<std::optional<KeyedEpoch>> MemberGroup::handle_rekey(Now now, const wire::Datagram& datagram,
-                                                            ByteView octets) {
-  shelf_.seen(now, octets);
+Result<std::optional<KeyedEpoch>> MemberGroup::handle_rekey(Now now,
+                                                            const wire::Datagram& datagram) {
   auto package = read_rekey(datagram);
   if (!package) return pass_on(package);
+  shelf_.seen(now, package->datagram);
   const Epoch& held = live_.epoch();
   if (package->hash == held.hash) {
-    // Whoever was first member, or was keyed anew, has the epoch and not yet its package.
-    if (package->message.statement_signature == held.signature) {
-      shelf_.keep(now, package->statement.previous, to_bytes(octets));
+    // Whoever was first member, or was keyed anew, has the epoch and not yet its package, and
+    // cannot open it. One that was opened stays: a forgery must not take its place.
+    const EpochId& previous = package->statement.previous;
+    if (package->message.statement_signature == held.signature && !shelf_.has(previous)) {
+      shelf_.keep(now, previous, std::move(package->datagram));
     }
     return std::nullopt;
   }
@@ -137,7 +139,7 @@ Result<std::optional<KeyedEpoch>> MemberGroup::handle_rekey(Now now, const wire:
     return pass_on(keyed);
   }
   saving_ = package->hash;
-  shelf_.keep(now, held.id, to_bytes(octets));
+  shelf_.keep(now, held.id, std::move(package->datagram));
   return std::optional(std::move(*keyed));
 }
 

@@ -31,8 +31,7 @@ class MemberGroup {
   /// The epoch of a Rekey_Multicast that passed every check, once: its mark is to be saved, then it
   /// is to be taken. Nothing for a repetition.
   [[nodiscard]] Result<std::optional<KeyedEpoch>> handle_rekey(Now now,
-                                                               const wire::Datagram& datagram,
-                                                               ByteView octets);
+                                                               const wire::Datagram& datagram);
   /// The mark could not be saved: the next repetition is looked at again.
   void rekey_not_saved(Now now);
   [[nodiscard]] Result<void> handle_repair_request(Now now, const wire::Datagram& datagram);

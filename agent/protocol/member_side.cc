@@ -27,7 +27,7 @@ Result<void> MemberSide::handle_multicast(Now now, const wire::Datagram& datagra
   if (datagram.header.type == MessageType::kRepairRequest) {
     return group.handle_repair_request(now, datagram);
   }
-  auto keyed = group.handle_rekey(now, datagram, octets);
+  auto keyed = group.handle_rekey(now, datagram);
   if (!keyed) return pass_on(keyed);
   if (*keyed) {
     const EpochTuple tuple = (*keyed)->epoch.statement.tuple;

@@ -46,13 +46,15 @@ Result<RekeyPackage> read_rekey(const wire::Datagram& datagram) {
   auto message = wire::decode_body(wire::MessageType::kRekeyMulticast, datagram.body);
   if (!message) return pass_on(message);
   RekeyPackage package{.message = std::get<wire::RekeyMulticast>(std::move(*message)),
-                       .statement = {}};
+                       .statement = {},
+                       .datagram = {}};
   auto statement = wire::decode_statement(package.message.statement);
   if (!statement) return pass_on(statement);
   if (rekey_header(*statement) != datagram.header) {
     return fail(kStatementForm, "the header is not the statement's");
   }
   package.hash = crypto::sha256({package.message.statement});
+  package.datagram = plain_datagram(datagram.header, package.message);
   package.statement = std::move(*statement);
   return package;
 }

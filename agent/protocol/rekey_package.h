@@ -14,7 +14,8 @@ namespace gkmpd::protocol {
 struct RekeyPackage {
   wire::RekeyMulticast message;
   wire::Statement statement;
-  Digest hash{};  // of the statement
+  Digest hash{};   // of the statement
+  Bytes datagram;  // to send again: without items that were skipped, which nothing covers
 };
 /// `protocol.statement-form` if the header says anything else than the statement.
 [[nodiscard]] Result<RekeyPackage> read_rekey(const wire::Datagram& datagram);

@@ -19,6 +19,10 @@ void PackageShelf::keep(Now now, const EpochId& previous, Bytes datagram) {
   packages_.push_back({previous, std::move(datagram), now.mono + kRepairQuiet});
 }
 
+bool PackageShelf::has(const EpochId& previous) const {
+  return std::ranges::find(packages_, previous, &Package::previous) != packages_.end();
+}
+
 void PackageShelf::asked_for(Now now, Random& random, const EpochId& held) {
   const auto package = std::ranges::find(packages_, held, &Package::previous);
   if (package == packages_.end() || package->due) return;

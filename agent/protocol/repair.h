@@ -18,6 +18,8 @@ class PackageShelf {
   /// Keeps the Rekey_Multicast that takes holders of `previous` on. The oldest of
   /// kMaxKeptPackages makes room. It counts as having been on the wire now.
   void keep(Now now, const EpochId& previous, Bytes datagram);
+  /// One that takes holders of `previous` on stands here.
+  [[nodiscard]] bool has(const EpochId& previous) const;
   /// Somebody lacks what follows `held`. It is answered after a random wait if it stands here and
   /// was not on the wire within kRepairQuiet.
   void asked_for(Now now, Random& random, const EpochId& held);
