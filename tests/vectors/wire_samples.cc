@@ -11,7 +11,7 @@ Header header(MessageType type, SenderRole role, std::uint32_t number) {
   Header header;
   header.type = type;
   header.role = role;
-  if (type != MessageType::kHeartbeat) header.exchange = filled<8>(0xe1);
+  if (!is_multicast(type)) header.exchange = filled<8>(0xe1);
   header.group = filled<16>(0x60);
   header.message_number = number;
   return header;
@@ -116,7 +116,11 @@ std::vector<MessageSample> messages() {
        download(std::nullopt)},
       {"key-download-ack", header(kKeyDownloadAck, kMember, 3),
        KeyDownloadAck{filled<16>(0x51), filled<32>(0x43)}},
+      {"rekey-multicast", header(kRekeyMulticast, kController, rekey_statement().tuple.epoch),
+       RekeyMulticast{encode(rekey_statement()), Bytes(72, 0x41),
+                      Bytes(kEncryptedGrpKeysOctets, 0x42)}},
       {"heartbeat", header(kHeartbeat, kController, 1), heartbeat()},
+      {"repair-request", header(kRepairRequest, kMember, 0), RepairRequest{filled<16>(0x64)}},
       {"refusal", header(kRefusal, kMember, 2), Refusal{"identity.level-too-low"}},
       {"create-session-kek-1-commander", header(kCreateSessionKek1, kCommander, 1),
        session_creation<CreateSessionKek1>()},
@@ -159,6 +163,13 @@ Statement statement() {
   s.not_before = from_unix(kSomeTime);
   s.not_after = from_unix(kSomeTime + 3900);
   s.crl_numbers = crl_numbers();
+  return s;
+}
+
+Statement rekey_statement() {
+  Statement s = statement();
+  s.cause = Cause::kRoutine;
+  s.creation = Creation::kAlone;
   return s;
 }
 

@@ -23,6 +23,8 @@ struct MessageSample {
 [[nodiscard]] Bytes body_of(std::string_view name);
 
 [[nodiscard]] Statement statement();
+/// Of the Rekey_Multicast.
+[[nodiscard]] Statement rekey_statement();
 [[nodiscard]] SenderTable sender_table();
 [[nodiscard]] ExclusionSet exclusion_set();
 [[nodiscard]] GroupReport group_report();

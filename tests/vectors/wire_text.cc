@@ -1,22 +1,12 @@
 #include "tests/vectors/wire_text.h"
 
-#include <sstream>
-
 #include "agent/wire/items.h"
+#include "tests/vectors/vector_text.h"
 
 namespace gkmpd::wire::samples {
 namespace {
 
-constexpr std::size_t kOctetsPerLine = 32;
-
-/// One field; long ones go over several lines, named on the last.
-void put_field(std::string& text, ByteView octets, std::string_view what) {
-  while (octets.size() > kOctetsPerLine) {
-    text += to_hex(octets.first(kOctetsPerLine)) + " ;\n";
-    octets = octets.subspan(kOctetsPerLine);
-  }
-  text += to_hex(octets) + " ; " + std::string(what) + "\n";
-}
+using test::put_field;
 
 struct Field {
   std::size_t octets;
@@ -160,23 +150,11 @@ std::vector<VectorFile> vector_files() {
     put_items(file.text, body);
   }
   files.push_back(object_file("statement", encode(statement()), put_statement));
+  files.push_back(object_file("statement-of-a-rekey", encode(rekey_statement()), put_statement));
   files.push_back(object_file("sender-table", encode(sender_table()), put_sender_table));
   files.push_back(object_file("exclusion-set", encode(exclusion_set()), put_exclusion_set));
   files.push_back(object_file("group-report", encode(group_report()), put_report));
   return files;
-}
-
-std::optional<Bytes> octets_of_text(std::string_view text) {
-  Bytes octets;
-  std::istringstream lines{std::string(text)};
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t end = line.find(" ;");
-    if (end == std::string::npos) return std::nullopt;
-    const auto part = from_hex(std::string_view(line).substr(0, end));
-    if (!part) return std::nullopt;
-    append(octets, *part);
-  }
-  return octets;
 }
 
 }  // namespace gkmpd::wire::samples

@@ -1,8 +1,7 @@
-// The text form of wire vectors: lines of hexadecimal digits, each ended by "; what it is". All
-// digits together are the octets.
+// Every sample of the wire format as a vector. All digits of a vector's text together are the
+// octets.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,5 @@ struct VectorFile {
 
 /// Every sample as a vector.
 [[nodiscard]] std::vector<VectorFile> vector_files();
-
-/// The octets of a vector's text; nothing if it is not in the form.
-[[nodiscard]] std::optional<Bytes> octets_of_text(std::string_view text);
 
 }  // namespace gkmpd::wire::samples

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "tests/vectors/vector_text.h"
 #include "tests/vectors/wire_text.h"
 
 namespace gkmpd::wire::samples {
@@ -21,9 +22,13 @@ std::string read_file(const std::string& name) {
 }
 
 Bytes read_octets(const std::string& name) {
-  const auto octets = octets_of_text(read_file(name));
-  EXPECT_TRUE(octets) << name;
-  return octets.value_or(Bytes{});
+  const auto fields = test::fields_of_text(read_file(name));
+  EXPECT_TRUE(fields) << name;
+  Bytes octets;
+  for (const auto& field : fields.value_or(std::vector<test::NamedOctets>{})) {
+    append(octets, field.octets);
+  }
+  return octets;
 }
 
 TEST(WireVectors, AreWhatWeEncode) {
@@ -57,6 +62,7 @@ TEST(WireVectors, MessagesDecodeToTheirSamples) {
 
 TEST(WireVectors, ObjectsDecodeToTheirSamples) {
   EXPECT_EQ(decode_statement(read_octets("statement.txt")).value(), statement());
+  EXPECT_EQ(decode_statement(read_octets("statement-of-a-rekey.txt")).value(), rekey_statement());
   EXPECT_EQ(decode_sender_table(read_octets("sender-table.txt")).value(), sender_table());
   EXPECT_EQ(decode_exclusion_set(read_octets("exclusion-set.txt")).value(), exclusion_set());
   EXPECT_EQ(decode_group_report(read_octets("group-report.txt")).value(), group_report());

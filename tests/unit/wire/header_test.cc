@@ -113,29 +113,30 @@ TEST(Header, EachFieldIsChecked) {
   }
 }
 
-TEST(Header, OnlyTheTypesOfFigures1And2HeartbeatRefusalAndCommandsAreKnown) {
-  const std::set<unsigned> known = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 16, 23, 24, 25};
+const std::set<unsigned> kKnown = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 20, 23, 24, 25};
+
+TEST(Header, OnlyTheTypesThatHaveABodyAreKnown) {
   for (unsigned type = 0; type < 256; ++type) {
     Bytes octets = datagram_of(some_header());
     octets[kAtType] = static_cast<std::uint8_t>(type);
     const auto decoded = decode_datagram(octets);
     const bool refused_as_unknown = !decoded && decoded.error().kind == kUnknownType;
-    EXPECT_EQ(refused_as_unknown, !known.contains(type)) << type;
+    EXPECT_EQ(refused_as_unknown, !kKnown.contains(type)) << type;
   }
 }
 
 TEST(Header, RolesFitTypes) {
   // By role: controller, member, commander.
   const std::array<std::set<unsigned>, 3> may_send = {
-      {{1, 3, 5, 6, 7, 8, 9, 15, 16, 23}, {2, 4, 6, 8, 10, 16}, {5, 7, 24, 25}}};
-  for (const unsigned type : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 10U, 15U, 16U, 23U, 24U, 25U}) {
+      {{1, 3, 5, 6, 7, 8, 9, 11, 15, 16, 23}, {2, 4, 6, 8, 10, 16, 20}, {5, 7, 24, 25}}};
+  for (const unsigned type : kKnown) {
     for (const unsigned role : {1U, 2U, 3U}) {
       Header header = some_header();
       header.type = static_cast<MessageType>(type);
       header.role = static_cast<SenderRole>(role);
       header.fragment_index = 0;
       header.fragment_count = 1;
-      if (header.type == MessageType::kHeartbeat) header.exchange = {};
+      if (is_multicast(header.type)) header.exchange = {};
       const Bytes octets = datagram_of(header);
       if (may_send[role - 1].contains(type)) {
         EXPECT_TRUE(decode_datagram(octets)) << type << " from " << role;
@@ -146,12 +147,17 @@ TEST(Header, RolesFitTypes) {
   }
 }
 
-TEST(Header, AHeartbeatBelongsToNoExchange) {
-  Header header;
-  EXPECT_TRUE(decode_datagram(datagram_of(header)));
-  Bytes octets = datagram_of(header);
-  octets[kAtExchange + 7] = 1;
-  EXPECT_EQ(refusal_of(octets), kBadValue);
+TEST(Header, WhatGoesToTheWholeGroupBelongsToNoExchange) {
+  std::set<unsigned> multicast;
+  for (const samples::MessageSample& sample : samples::messages()) {
+    if (!is_multicast(sample.header.type)) continue;
+    multicast.insert(static_cast<unsigned>(sample.header.type));
+    Bytes octets = datagram_of(sample.header);
+    EXPECT_TRUE(decode_datagram(octets)) << sample.name;
+    octets[kAtExchange + 7] = 1;
+    EXPECT_EQ(refusal_of(octets), kBadValue) << sample.name;
+  }
+  EXPECT_EQ(multicast, (std::set<unsigned>{11, 15, 20}));
 }
 
 TEST(Header, FragmentsAreCounted) {
@@ -166,13 +172,17 @@ TEST(Header, FragmentsAreCounted) {
 }
 
 TEST(Header, OnlySealedMessagesHaveFragments) {
-  Header header = some_header();
-  header.type = MessageType::kCreateGrpKeys1;
-  header.fragment_index = 0;
-  header.fragment_count = 2;
-  EXPECT_EQ(refusal_of(datagram_of(header)), kBadFragment);
-  header.fragment_count = 1;
-  EXPECT_TRUE(decode_datagram(datagram_of(header)));
+  for (const samples::MessageSample& sample : samples::messages()) {
+    Header header = sample.header;
+    header.fragment_count = 2;
+    if (is_sealed(header.type)) {
+      EXPECT_TRUE(decode_datagram(datagram_of(header))) << sample.name;
+    } else {
+      EXPECT_EQ(refusal_of(datagram_of(header)), kBadFragment) << sample.name;
+    }
+    header.fragment_count = 1;
+    EXPECT_TRUE(decode_datagram(datagram_of(header))) << sample.name;
+  }
 }
 
 TEST(Header, AMessageInClearMayHaveAnyBodySize) {
@@ -188,13 +198,15 @@ TEST(Header, TypesAreNamedAsInRfc2093) {
   EXPECT_EQ(to_text(MessageType::kCreateSessionKek2), "Create_Session_KEK_2");
   EXPECT_EQ(to_text(MessageType::kNegotiateSessionKeys1), "Negotiate_Session_Keys_1");
   EXPECT_EQ(to_text(MessageType::kKeyDownloadAck), "Key_Download_Ack");
+  EXPECT_EQ(to_text(MessageType::kRekeyMulticast), "Rekey_Multicast");
+  EXPECT_EQ(to_text(MessageType::kRepairRequest), "Repair_Request");
 }
 
-TEST(Header, SealedAreAllButCreationsAndHeartbeat) {
+TEST(Header, SealedAreAllButCreationsAndWhatGoesToTheWholeGroup) {
   for (const unsigned type : {3U, 4U, 7U, 8U, 9U, 10U, 16U, 23U, 24U, 25U}) {
     EXPECT_TRUE(is_sealed(static_cast<MessageType>(type))) << type;
   }
-  for (const unsigned type : {1U, 2U, 5U, 6U, 15U}) {
+  for (const unsigned type : {1U, 2U, 5U, 6U, 11U, 15U, 20U}) {
     EXPECT_FALSE(is_sealed(static_cast<MessageType>(type))) << type;
   }
 }

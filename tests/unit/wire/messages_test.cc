@@ -91,6 +91,14 @@ TEST(MessageLayout, CommandStatusRequestAndReport) {
   EXPECT_EQ(to_hex(body_of("report")), "802f006b" + to_hex(encode(samples::group_report())));
 }
 
+TEST(MessageLayout, RekeyAndRepair) {
+  EXPECT_EQ(to_hex(body_of("rekey-multicast")),
+            "800f01a9" + to_hex(encode(samples::rekey_statement())) + "80100048" +
+                repeat("41", 72) + "80110050" + repeat("42", 80));
+  EXPECT_EQ(to_hex(body_of("repair-request")),
+            "80140010" + repeat("64", 16) + "80380345" + repeat("00", 837));
+}
+
 TEST(MessageLayout, Heartbeat) {
   EXPECT_EQ(to_hex(body_of("heartbeat")),
             "800a0020" + repeat("52", 32) + crl_items() + "80140010" + repeat("51", 16) +
@@ -184,6 +192,11 @@ TEST(Messages, TheLargestOfEachFitsAMessage) {
   EXPECT_EQ(decode_body(MessageType::kDownloadGrpKeys, encode_body(download)).value(),
             Message(download));
 
+  const RekeyMulticast rekey{Bytes(kMaxStatementOctets, 4), Bytes(kMaxSignatureOctets, 5),
+                             Bytes(kEncryptedGrpKeysOctets, 6)};
+  EXPECT_EQ(decode_body(MessageType::kRekeyMulticast, encode_body(rekey)).value(), Message(rekey));
+  EXPECT_LE(encode_body(rekey).size(), kMaxBody) << "it has no fragments";
+
   const Command command{Bytes(kMaxCommandOctets, 9), Bytes(kMaxMemberListOctets, 10)};
   EXPECT_EQ(decode_body(MessageType::kCommand, encode_body(command)).value(), Message(command));
   const Report report{Bytes(kMaxReportOctets, 11)};
@@ -195,6 +208,14 @@ TEST(Messages, CreationsFitOneDatagramWithTheLargestKeyAndSignature) {
   create.public_key = Bytes(kMaxPublicKeyOctets, 1);
   create.signature = Bytes(kMaxSignatureOctets, 1);
   EXPECT_LE(encode_body(create).size(), kMaxBody);
+}
+
+/// Who asks in another's name makes the group send no more than he sent himself (profile S23).
+TEST(Messages, ARepairRequestIsAsLargeAsTheLargestRekey) {
+  constexpr std::size_t kLongestP384Signature = 104;
+  const RekeyMulticast rekey{Bytes(kMaxStatementOctets, 4), Bytes(kLongestP384Signature, 5),
+                             Bytes(kEncryptedGrpKeysOctets, 6)};
+  EXPECT_EQ(encode_body(RepairRequest{}).size(), encode_body(rekey).size());
 }
 
 TEST(Messages, UnknownItemThatIsNotCriticalIsSkippedAndStaysSigned) {

@@ -84,6 +84,13 @@ TEST(Statement, RoundTripsWithAndWithoutCrlNumbers) {
   EXPECT_EQ(decode_statement(encode(statement)).value(), statement);
 }
 
+TEST(Statement, ARekeyIsRoutineAndItsKeysMayBeMadeAlone) {
+  const Bytes octets = encode(samples::rekey_statement());
+  EXPECT_EQ(octets[kAtCause], 2);
+  EXPECT_EQ(octets[kAtCreation], 2);
+  EXPECT_EQ(decode_statement(octets).value(), samples::rekey_statement());
+}
+
 TEST(Statement, RefusesEveryOtherLength) {
   expect_exact_length(encode(samples::statement()), decode_statement,
                       {kStatementFixed, kStatementFixed + 40});
@@ -111,8 +118,9 @@ TEST(Statement, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(with(0, 2), kUnknownVersion);
   EXPECT_EQ(with(kAtSuite, 5), kUnknownSuite);
   EXPECT_EQ(with(kAtCause, 0), kBadValue);
-  EXPECT_EQ(with(kAtCause, 2), kBadValue);
-  EXPECT_EQ(with(kAtCreation, 2), kBadValue);
+  EXPECT_EQ(with(kAtCause, 3), kBadValue);
+  EXPECT_EQ(with(kAtCreation, 0), kBadValue);
+  EXPECT_EQ(with(kAtCreation, 3), kBadValue);
   EXPECT_EQ(with(kAtNotBefore, 1), kBadValue);
 }
 
