@@ -1,72 +1,19 @@
 // Receiving a statement (profile P18): every check has a statement that only it refuses.
-#include "agent/protocol/epoch.h"
-
-#include <gtest/gtest.h>
-
 #include <functional>
 
 #include "agent/crypto/errors.h"
 #include "agent/crypto/hash.h"
-#include "agent/crypto/random.h"
 #include "agent/keys/errors.h"
 #include "agent/protocol/errors.h"
-#include "tests/support/pki.h"
+#include "tests/unit/protocol/epoch_pair.h"
 
 namespace gkmpd::protocol {
 namespace {
 
 using test::kNow;
 
-const Now kPresent{MonoTime(milliseconds(0)), kNow};
-
-class EpochChecks : public testing::Test {
+class EpochChecks : public EpochPair {
  protected:
-  EpochChecks()
-      : controller_host_(pki_.host("a", controller_options())),
-        member_host_(pki_.host("b")),
-        group_(pki_.group({{"a", std::nullopt}, {"b", std::nullopt}})),
-        controller_(context_of(controller_host_)),
-        member_(context_of(member_host_)),
-        token_(*identity::check_token(
-            group_.token,
-            {&member_->config.trust, &member_->config.limits, nullptr, nullptr, kNow})) {
-    senders_.entries.push_back({controller_->self.hash, 1, 1, {*IpAddress::parse("10.9.0.1")}});
-    epoch_.emplace(*sign_epoch(*controller_,
-                               {token_,
-                                {1, 1, 0, 5},
-                                {wire::Creation::kCooperative, KeyId{1}, KeyId{2}, packet()},
-                                senders_},
-                               kPresent));
-  }
-
-  static test::HostOptions controller_options() {
-    test::HostOptions options;
-    options.roles.insert(identity::Role::kController);
-    options.groups = {"demo"};
-    return options;
-  }
-
-  static keys::GroupKeyPacket packet() {
-    return {Secret::copy_of(Bytes(32, 1)), Secret::copy_of(Bytes(32, 2))};
-  }
-
-  std::unique_ptr<Context> context_of(const test::TestHost& host) {
-    auto trust = pki_.trust();
-    auto self = *trust.check_host(host.certificate, {}, kNow);
-    return std::unique_ptr<Context>(new Context{.config = {std::move(trust),
-                                                           {},
-                                                           host.certificate,
-                                                           {},
-                                                           host.key,
-                                                           {*IpAddress::parse("10.9.0.1")},
-                                                           8480,
-                                                           {}},
-                                                .self = std::move(self),
-                                                .random = random_,
-                                                .floors = {},
-                                                .out = {}});
-  }
-
   /// The download of the epoch with `change` applied to its statement and signed again.
   wire::DownloadGrpKeys download(const std::function<void(wire::Statement&)>& change = {}) {
     wire::Statement statement = epoch_->statement;
@@ -87,24 +34,12 @@ class EpochChecks : public testing::Test {
     return check_epoch(*member_, checked, message, std::nullopt, skek_, kPresent);
   }
 
-  const identity::Host& controller_self() { return controller_->self; }
-
   void expect_refused(const std::function<void(wire::Statement&)>& change, ErrorKind error) {
     const auto checked = check(download(change));
     ASSERT_FALSE(checked);
     EXPECT_EQ(checked.error().kind, error) << checked.error().text();
   }
 
-  test::TestPki pki_;
-  crypto::SeededRandom random_{1};
-  test::TestHost controller_host_;
-  test::TestHost member_host_;
-  test::TestGroup group_;
-  std::unique_ptr<Context> controller_;
-  std::unique_ptr<Context> member_;
-  identity::GroupToken token_;
-  wire::SenderTable senders_;
-  std::optional<Epoch> epoch_;
   Secret skek_ = Secret::copy_of(Bytes(32, 9));
 };
 

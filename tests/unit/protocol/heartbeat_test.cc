@@ -1,6 +1,8 @@
 // Heartbeats (profile P17, S24): what a member believes, and what it does not look at.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "agent/crypto/errors.h"
 #include "agent/protocol/errors.h"
 #include "agent/protocol/limits.h"
@@ -104,6 +106,53 @@ TEST_F(Heartbeats, OfOtherContentAreDroppedByName) {
   net_.deliver(changed([](wire::Heartbeat& h) { h.control_multicast.port ^= 1; }));
   net_.deliver(changed([](wire::Heartbeat& h) { h.control_unicast.port ^= 1; }));
   EXPECT_EQ(node.count(protocol::kHeartbeatContent), 5U);
+}
+
+/// Of an epoch that is missing: it is told once, and asked for.
+TEST_F(Heartbeats, OfANewerEpochCountOnceAndAfterThemOnlyLaterOnes) {
+  auto& node = net_.node("b");
+  const auto newer = [&](std::uint32_t epochs, std::uint64_t number) {
+    return changed([&](wire::Heartbeat& h) {
+      h.tuple.epoch += epochs;
+      h.number = number;
+      h.epoch_id[0] ^= 1;
+    });
+  };
+  net_.deliver(newer(2, 7));
+  EXPECT_EQ(node.count(protocol::kEpochMissing), 1U);
+  net_.deliver(newer(2, 7));
+  net_.deliver(newer(2, 6));
+  net_.deliver(newer(1, 99));
+  EXPECT_EQ(node.count(protocol::kHeartbeatStale), 3U);
+  net_.deliver(newer(2, 8));
+  EXPECT_EQ(node.count(protocol::kEpochMissing), 2U);
+  EXPECT_EQ(node.count(crypto::kBadSignature), 0U);
+
+  net_.filter = [](Sent&) { return false; };
+  net_.pass(protocol::kRepairSpread);
+  EXPECT_EQ(std::ranges::count(node.reports, "epoch-missed", &protocol::Report::what), 1);
+  EXPECT_EQ(net_.messages().back(), "Repair_Request");
+}
+
+/// Or a dead controller would seem alive for as long as their time is good.
+TEST_F(Heartbeats, OfANewerEpochThatAreRepeatedDoNotHideSilence) {
+  const Sent newer = changed([](wire::Heartbeat& h) { h.tuple.epoch += 1; });
+  net_.filter = [](Sent&) { return false; };
+  for (int i = 0; i < 8; ++i) {
+    net_.deliver(newer);
+    net_.pass(milliseconds(500));
+  }
+  EXPECT_EQ(state(), GroupState::kSilent);
+}
+
+TEST_F(Heartbeats, OfATokensOtherTermAreNotAskedFor) {
+  net_.deliver(changed([](wire::Heartbeat& h) { h.tuple.term += 1; }));
+  EXPECT_EQ(net_.node("b").count(protocol::kEpochMissing), 1U);
+  net_.filter = [](Sent&) { return false; };
+  net_.pass(seconds(3));
+  EXPECT_EQ(std::ranges::count(net_.messages(), "Repair_Request"), 0)
+      << "no package of it could be opened here";
+  EXPECT_FALSE(net_.node("b").reported("epoch-missed"));
 }
 
 TEST_F(Heartbeats, ForgedOnesCostABoundedNumberOfSignatureChecks) {
