@@ -98,6 +98,7 @@ std::string group_text(const Json& group) {
   line("data address", "data_address");
   line("data port", "data_port");
   line("control", "control_multicast");
+  line("rekey at", "rekey_at");
   line("not after", "not_after");
   line("installed", "installed");
   line("install error", "install_error");

@@ -79,13 +79,14 @@ TEST(Policy, SaysWhatItsTextSays) {
   EXPECT_EQ(policy->control_address.text(), "239.1.1.2");
   EXPECT_EQ(policy->control_port, 8480);
   EXPECT_EQ(policy->heartbeat_interval_ms, 1000U);
+  EXPECT_EQ(policy->rekey_repeats, 3U);
 }
 
 TEST(Policy, OptionalKeysHaveTheirDefaults) {
   std::string text = ordinary();
-  for (const char* key :
-       {"token_grace_s", "port", "suite", "mode", "sender_mode", "replay_window",
-        "activation_delay_ms", "deactivation_delay_ms", "on_stop", "heartbeat_interval_ms"}) {
+  for (const char* key : {"token_grace_s", "port", "suite", "mode", "sender_mode", "replay_window",
+                          "activation_delay_ms", "deactivation_delay_ms", "on_stop",
+                          "heartbeat_interval_ms", "rekey_repeats"}) {
     text = with(text, key, "");
   }
   const auto policy = parse_policy(text);
@@ -97,6 +98,7 @@ TEST(Policy, OptionalKeysHaveTheirDefaults) {
   EXPECT_EQ(policy->activation_delay_ms, 1000U);
   EXPECT_EQ(policy->deactivation_delay_ms, 5000U);
   EXPECT_EQ(policy->heartbeat_interval_ms, 5000U);
+  EXPECT_EQ(policy->rekey_repeats, 3U);
   EXPECT_EQ(policy->on_stop, StopPolicy::kKeep);
 }
 
@@ -191,6 +193,8 @@ TEST(Policy, NumbersHaveLimits) {
       {"control", "port", "1", "0"},
       {"control", "heartbeat_interval_ms", "200", "199"},
       {"control", "heartbeat_interval_ms", "600000", "600001"},
+      {"control", "rekey_repeats", "1", "0"},
+      {"control", "rekey_repeats", "10", "11"},
   };
   for (const Edge& edge : edges) {
     const std::string key = edge.key;
