@@ -13,7 +13,7 @@ packages_build=(
   libbenchmark-dev libcmocka-dev libgmock-dev libgtest-dev
 )
 # What the tests run beside the programs of the build.
-packages_test=(clang-format-19 clang-tidy-19 git openssl)
+packages_test=(clang-format-19 clang-tidy-19 git openssl python3 python3-cryptography)
 # scripts/kernel, and what tests and labs use inside of the kernel.
 packages_kernel=(
   iproute2 iputils-ping kmod procps tcpdump user-mode-linux
