@@ -47,7 +47,8 @@ class Reader:
 
 CONTROLLER, MEMBER, COMMANDER = 1, 2, 3
 SIGNATURE = 32767
-NAMES = {11: "Rekey_Multicast", 15: "Heartbeat", 20: "Repair_Request", 25: "Status_Request"}
+NAMES = {11: "Rekey_Multicast", 12: "Request_Group_Join", 15: "Heartbeat",
+         20: "Repair_Request", 25: "Status_Request"}
 # 6: type: (who sends it, whether it is sealed, its items; those in OPTIONAL may be missing)
 MESSAGES = {
     1: ({CONTROLLER}, False, [1, 2, 3, 5, 6, 7, 9, 10, SIGNATURE]),
@@ -61,14 +62,16 @@ MESSAGES = {
     9: ({CONTROLLER}, True, [15, 16, 17, 18, 19]),
     10: ({MEMBER}, True, [20, 21]),
     11: ({CONTROLLER}, False, [15, 16, 17]),
+    12: ({MEMBER}, False, [1, 5, 9, 33, SIGNATURE]),
     15: ({CONTROLLER}, False, [10, 13, 20, 23, 24, 25, 26, 27, 28, 29, SIGNATURE]),
     16: ({CONTROLLER, MEMBER}, True, [22]),
+    17: ({CONTROLLER}, False, [33]),
     20: ({MEMBER}, False, [20, 56]),
     23: ({CONTROLLER}, True, [47]),
     24: ({COMMANDER}, True, [46, 54]),
     25: ({COMMANDER}, True, [1, 55]),
 }
-OPTIONAL = {(9, 17)}
+OPTIONAL = {(9, 17), (12, 33)}
 MULTICAST = {11, 15, 20}
 HEADER = [("magic", 2), ("version", 1), ("suite", 1), ("type", 1), ("role", 1), ("flags", 1),
           ("reserved", 1), ("exchange", 8), ("group", 16), ("number", 4), ("index", 1),
@@ -268,7 +271,7 @@ ITEMS = {1: None, 2: octets(16), 3: octets(16), 4: octets(16), 5: octets(32), 6:
          13: crl_numbers, 14: address_list, 15: octets(1, 665), 16: octets(1, 256), 17: octets(80),
          18: octets(1, 65535), 19: octets(1, 65535), 20: octets(16), 21: octets(32),
          22: error_name, 23: tuple_, 24: number(8), 25: time, 26: octets(32), 27: socket_address,
-         28: socket_address, 29: one_of(0, 1), 46: octets(1, 8192), 47: octets(1, 16384),
+         28: socket_address, 29: one_of(0, 1), 33: octets(32), 46: octets(1, 8192), 47: octets(1, 16384),
          54: octets(1, 65535), 55: number(2), 56: zeros(837), SIGNATURE: octets(1, 256)}
 OBJECTS = {15: statement, 18: sender_table, 19: exclusion_set, 47: group_report}
 
@@ -282,7 +285,8 @@ def whole(read, value):
 
 
 def item_value(message_type, item, value):
-    read = ITEMS[item] or one_of(6 if NAMES.get(message_type) == "Status_Request" else 5)
+    request = {"Request_Group_Join": 1, "Status_Request": 6}.get(NAMES.get(message_type), 5)
+    read = ITEMS[item] or one_of(request)
     try:
         return whole(read, value)
     except Refused as error:
