@@ -189,7 +189,8 @@ struct MemberView {
 /// or no heartbeat said "active" yet (member). kActive: keyed and going. kSilent: no heartbeat of
 /// the controller for 3 intervals. kExpired: not-after has passed. kFailed: could not be created.
 /// kAdopted: an earlier run's SAs are at work, and this run has no keys of the group. kJoining: the
-/// operator wants this host to join, and its controller has not keyed it yet.
+/// operator wants this host to join, and its controller has not keyed it yet; kFailed if it
+/// refused.
 enum class GroupState {
   kCreating,
   kPending,

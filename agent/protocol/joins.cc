@@ -19,7 +19,9 @@ Result<void> Joins::ask(Now now, const GroupId& group, const std::string& name,
 
 void Joins::need(Now now, const GroupId& group, const std::string& name,
                  const SocketAddress& controller, milliseconds wait) {
-  if (joins_.contains(group)) return;
+  const auto held = joins_.find(group);
+  if (held != joins_.end() && !held->second.refused) return;
+  if (held != joins_.end()) joins_.erase(held);
   if (joins_.size() >= kMaxJoins) return context_.out.count(kTooManyJoins);
   joins_.emplace(group, Join{.name = name, .controller = controller, .retry_at = now.mono + wait});
 }
@@ -72,7 +74,9 @@ void Joins::failed(Now now, const GroupId& group, const ExchangeId& exchange,
     return;
   }
   put_off(now, found->second, why, refused);
-  if (refused && found->second.wanted) joins_.erase(found);
+  if (!refused || !found->second.wanted) return;
+  found->second.refused = true;
+  found->second.retry_at.reset();
 }
 
 void Joins::handle_timeout(Now now) {
@@ -106,7 +110,7 @@ void Joins::describe(std::vector<GroupView>& views) const {
     GroupView view;
     view.id = group;
     view.name = join.name;
-    view.state = GroupState::kJoining;
+    view.state = join.refused ? GroupState::kFailed : GroupState::kJoining;
     view.controller_address = join.controller;
     view.why = join.why;
     views.push_back(std::move(view));

@@ -14,8 +14,9 @@ class Joins {
  public:
   explicit Joins(Context& context) : context_(context) {}
 
-  /// What the operator wants: asked for until the host is keyed or refused. Replaces what was asked
-  /// for that group before. `protocol.too-many-joins`, or what signing fails with.
+  /// What the operator wants: asked for until the host is keyed or refused; a refusal is shown
+  /// until it is asked for again. Replaces what was asked for that group before.
+  /// `protocol.too-many-joins`, or what signing fails with.
   [[nodiscard]] Result<void> ask(Now now, const GroupId& group, const std::string& name,
                                  const SocketAddress& controller);
   /// What the host needs by itself: asked for until it is keyed, from `wait` on. Nothing if it is
@@ -38,14 +39,15 @@ class Joins {
 
   void handle_timeout(Now now);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
-  /// Adds a view of each group that the operator wants to join.
+  /// Adds a view of each group that the operator wants to join, or was refused.
   void describe(std::vector<GroupView>& views) const;
 
  private:
   struct Join {
     std::string name;
     SocketAddress controller;
-    bool wanted = false;  // by the operator, who is told of a refusal
+    bool wanted = false;   // by the operator, who is told of a refusal
+    bool refused = false;  // and then it is over
     std::optional<JoinAttempt> attempt{};
     std::optional<MonoTime> retry_at{};
     milliseconds retry_wait = kRetryJoinFirst;

@@ -80,8 +80,8 @@ TEST(SimJoins, WhoMayNotJoinIsTold) {
     EXPECT_GE(count(scene.world, 0, protocol::kRefusedByPeer), 1U);
     EXPECT_GE(count(scene.world, 0, identity::kRevoked), 1U);
     EXPECT_GE(count(scene.world, revoked, protocol::kRefusedByPeer), 1U);
-    EXPECT_FALSE(scene.world.view(revoked, plan));
-    EXPECT_FALSE(scene.world.view(low, plan)) << "a refused wish is given up";
+    EXPECT_EQ(scene.state(revoked, plan), GroupState::kFailed);
+    EXPECT_EQ(scene.state(low, plan), GroupState::kFailed);
     EXPECT_EQ(count(scene.world, strange, protocol::kRefusedByPeer), 0U);
     scene.expect_clean();
   });
@@ -102,7 +102,7 @@ TEST(SimJoins, OnlyWhomTheTokenLets) {
       EXPECT_EQ(count(scene.world, 0, protocol::kJoinNotListed) > 0, open) << joins;
       EXPECT_EQ(count(scene.world, 0, protocol::kJoinsClosed) > 0, !open) << joins;
       EXPECT_EQ(count(scene.world, 3, protocol::kRefusedByPeer) > 0, open) << joins;
-      EXPECT_EQ(scene.world.view(3, plan).has_value(), !open) << joins;
+      EXPECT_EQ(scene.state(3, plan), open ? GroupState::kFailed : GroupState::kJoining) << joins;
       scene.expect_clean();
     }
   });
