@@ -1,6 +1,9 @@
 #include "agent/identity/command.h"
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
+#include <utility>
 
 #include "agent/crypto/cms.h"
 #include "agent/identity/errors.h"
@@ -9,7 +12,10 @@
 namespace gkmpd::identity {
 namespace {
 
-constexpr std::string_view kCreateName = "create";
+constexpr std::array<std::pair<std::string_view, CommandAction>, 2> kActionNames{{
+    {"create", CommandAction::kCreate},
+    {"rekey", CommandAction::kRekey},
+}};
 
 Result<void> check_size(std::size_t size, std::size_t most, const std::string& what) {
   if (size <= most) return {};
@@ -39,7 +45,26 @@ void read_only(FieldReader& reader, const char* key, std::string_view only) {
   if (value != only) reader.refuse(key, "must be \"" + std::string(only) + "\"");
 }
 
+void read_action(FieldReader& reader, CommandAction& out) {
+  std::string named;
+  reader.text("action", Presence::kRequired, named);
+  std::string known;
+  for (const auto& [name, action] : kActionNames) {
+    if (name == named) {
+      out = action;
+      return;
+    }
+    known += (known.empty() ? "\"" : " or \"") + std::string(name) + "\"";
+  }
+  reader.refuse("action", "must be " + known);
+}
+
 }  // namespace
+
+std::string_view to_text(CommandAction action) {
+  return std::ranges::find(kActionNames, action, &decltype(kActionNames)::value_type::second)
+      ->first;
+}
 
 Result<CommandText> parse_command(std::string_view toml_text) {
   auto size = check_size(toml_text.size(), kMaxCommandText, "a command's text");
@@ -50,7 +75,7 @@ Result<CommandText> parse_command(std::string_view toml_text) {
   FieldErrors errors(kCommandField);
   FieldReader reader(*table, "", errors);
   read_only(reader, "kind", kCommandKind);
-  read_only(reader, "action", kCreateName);
+  read_action(reader, text.action);
   reader.name("group", text.group);
   reader.name("controller", text.controller);
   reader.digest("token_sha256", "the token", text.token_hash);
@@ -65,7 +90,7 @@ std::string command_text(const CommandText& text) {
   const auto quoted = [](const char* key, std::string_view value) {
     return std::string(key) + " = \"" + std::string(value) + "\"\n";
   };
-  return quoted("kind", kCommandKind) + quoted("action", kCreateName) +
+  return quoted("kind", kCommandKind) + quoted("action", to_text(text.action)) +
          quoted("group", text.group) + quoted("controller", text.controller) +
          quoted("token_sha256", to_hex(text.token_hash)) +
          "counter = " + std::to_string(text.counter) +

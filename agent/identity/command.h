@@ -1,5 +1,5 @@
-// A commander's order to a controller on another host (RFC 2093 4.1; profile S26): an object of its
-// own kind, signed by the commander, which no token, mail or script of the same key can pass for.
+// A commander's order to a controller (RFC 2093 4.1; profile S26): an object of its own kind,
+// signed by the commander, which no token, mail or script of the same key can pass for.
 #pragma once
 
 #include "agent/identity/token.h"
@@ -10,10 +10,15 @@ inline constexpr std::size_t kMaxCommandSize = std::size_t{8} * 1024;  // the CM
 inline constexpr std::size_t kMaxCommandText = std::size_t{2} * 1024;  // the TOML text, octets
 inline constexpr std::string_view kCommandKind = "gkmp-command-1";
 
+/// What is to be done with the group.
+enum class CommandAction { kCreate, kRekey };
+/// As the text has it: "create".
+[[nodiscard]] std::string_view to_text(CommandAction action);
+
 /// What the text says; every key is required, and none other is taken. Times and hashes as in a
-/// policy (docs/PROTOCOL.md, "Command"). The action is to create the group, the only one of this
-/// version.
+/// policy (docs/PROTOCOL.md, "Command").
 struct CommandText {
+  CommandAction action = CommandAction::kCreate;
   std::string group;          // name
   std::string controller;     // host name of the controller that is to act
   Digest token_hash{};        // SHA-256 of the token it is to act on

@@ -38,6 +38,10 @@ TEST(CommandTextTest, IsReadAsItIsWritten) {
   far.counter = 0x7fffffffffffffff;
   far.not_after = from_unix(253'402'300'799);
   EXPECT_EQ(parse_command(command_text(far)).value(), far);
+  CommandText rekey = ordinary();
+  rekey.action = CommandAction::kRekey;
+  EXPECT_EQ(command_text(rekey).find("\naction = \"rekey\"\n"), 23U);
+  EXPECT_EQ(parse_command(command_text(rekey)).value(), rekey);
 }
 
 /// `text` with the line of `key` replaced, or taken out.
@@ -51,7 +55,9 @@ std::string with_line(const std::string& key, const std::string& line) {
 TEST(CommandTextTest, EveryKeyIsWantedAndOfItsForm) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> bad = {
       {"kind", {"", "kind = 1", "kind = \"gkmp-group-token-1\""}},
-      {"action", {"", "action = \"delete\"", "action = [\"create\"]"}},
+      {"action",
+       {"", "action = \"delete\"", "action = \"Rekey\"", "action = \"create rekey\"",
+        "action = \"\"", "action = [\"create\"]"}},
       {"group", {"", "group = \"\"", "group = \"Demo\"", "group = 1"}},
       {"controller", {"", "controller = \"a b\"", "controller = [\"a\"]"}},
       {"token_sha256", {"", "token_sha256 = \"00\"", "token_sha256 = 1"}},
