@@ -8,14 +8,14 @@ namespace gkmpd::protocol {
 using wire::MessageType;
 
 // RFC 2093, figure 2, with a commander in the left-hand column and the controller in the right-hand
-// one; and figure 1's first arrow, Command_Create_Group, which the RFC draws within one host:
+// one; and the order, of which the RFC draws one, figure 1's Command_Create_Group, within a host:
 //
 //   commander                                    controller
 //       | ---- Create Session KEK_1 ------------>  |   state 5
 //       | <--- Create Session KEK_2 -------------  |
 //       | ---- Negotiate Session Keys_1 -------->  |   state 6
 //       | <--- Negotiate Session Keys_2 ---------  |
-//       | ---- Command_Create_Group ------------>  |   state 1
+//       | ---- Command ------------------------->  |   state 1
 //       | <--- Report ---------------------------  |
 //       | ---- Status_Request ------------------>  |   as often as it wants to know
 //       | <--- Report ---------------------------  |
@@ -106,58 +106,19 @@ Result<identity::GroupToken> CommandExchange::review(Now now, const Agreed& agre
   return token;
 }
 
-/// State 1. What makes the group checks everything that it checks of a local command.
+/// State 1. What has charge of the group checks everything that it checks of a local order.
 Result<CommandExchange::Step> CommandExchange::on_command(Now now, const Incoming& in) {
   auto& state = std::get<AwaitCommand>(state_);
   const auto& message = std::get<wire::Command>(in.message);
   const std::string group = state.token.policy.group;
   const Secret& key = state.keys.skek.up;
-  auto mark = review_command(now, state, message.command);
-  if (!mark) return refuse(mark.error(), group, state.commander, key);
-  auto created =
-      office_.create(now, {state.token.der, std::string(as_text(message.member_list))}, *mark);
-  if (!created) return refuse(created.error(), group, state.commander, key);
-  context_.out.report({Report::Level::kInfo, "commanded", group, state.commander.name,
-                       "to create it, from " + channel_.peer().text()});
+  auto order = review_order(context_, state.token, &state.commander, message.command, now);
+  if (!order) return refuse(order.error(), group, state.commander, key);
+  auto obeyed = obey(office_, now, state.token, *order, message.member_list);
+  if (!obeyed) return refuse(obeyed.error(), group, state.commander, key);
+  report_obeyed(context_, *order, "from " + channel_.peer().text());
   auto reply = seal_report(*office_.controlled(channel_.group(), state.token.hash), 0, key);
   return Step{Obeyed{std::move(state.keys), state.token.hash}, std::move(reply)};
-}
-
-/// In the order of docs/PROTOCOL.md, "Command". The result is to be on disk before any effect.
-Result<CommandMark> CommandExchange::review_command(Now now, const AwaitCommand& state,
-                                                    ByteView der) const {
-  auto command =
-      identity::check_command(der, {&context_.config.trust, &state.token.policy, now.wall});
-  if (!command) return pass_on(command);
-  const identity::CommandText& text = command->text;
-  if (command->commander.hash != state.commander.hash) {
-    return fail(kCommandSigner,
-                "signed by " + command->commander.name + ", brought by " + state.commander.name);
-  }
-  if (text.controller != context_.self.name) {
-    return fail(kCommandTarget, "it is for " + text.controller);
-  }
-  if (text.group != state.token.policy.group || text.token_hash != state.token.hash) {
-    return fail(kCommandToken, "it is for another group or token than the session");
-  }
-  if (auto moment = check_moment(now, text); !moment) return pass_on(moment);
-  const CommandMark mark{state.commander.hash, text.counter};
-  const GroupFloor* floor = context_.floor(channel_.group());
-  if (floor != nullptr && mark.counter <= floor->marks.last_of(mark.commander)) {
-    return fail(kCommandStale, "counter " + std::to_string(mark.counter) + " of " +
-                                   state.commander.name + " is used");
-  }
-  return mark;
-}
-
-Result<void> CommandExchange::check_moment(Now now, const identity::CommandText& text) const {
-  if (now.wall - identity::kClockSkew > text.not_after) {
-    return fail(kCommandExpired, "its not_after has passed; compare the hosts' clocks");
-  }
-  if (text.not_after > now.wall + kMaxCommandLife + identity::kClockSkew) {
-    return fail(kCommandValidTooLong, "its not_after is too far ahead; compare the hosts' clocks");
-  }
-  return {};
 }
 
 Result<CommandExchange::Step> CommandExchange::on_status(Now, const Incoming& in) {

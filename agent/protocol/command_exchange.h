@@ -1,31 +1,14 @@
 // A controller's side of a session with a commander on another host: figure 2's first four messages
-// with the commander in the controller's place, then Command_Create_Group (RFC 2093 4.1) and what
-// became of it (profile P30, S26).
+// with the commander in the controller's place, then the order (RFC 2093 4.1) and what became of it
+// (profile P30, S26).
 #pragma once
 
 #include <variant>
 
-#include "agent/identity/command.h"
 #include "agent/protocol/handshake.h"
+#include "agent/protocol/order.h"
 
 namespace gkmpd::protocol {
-
-/// What a commander's session needs of the host's groups.
-class GroupOffice {
- public:
-  GroupOffice() = default;
-  GroupOffice(const GroupOffice&) = delete;
-  GroupOffice& operator=(const GroupOffice&) = delete;
-  virtual ~GroupOffice() = default;
-
-  /// Starts the group, with `mark` to be saved before anything is sent; or says why not, and then
-  /// nothing has changed.
-  [[nodiscard]] virtual Result<void> create(Now now, const CreateGroupCommand& command,
-                                            const CommandMark& mark) = 0;
-  /// A group that this host controls under the token of that hash.
-  [[nodiscard]] virtual std::optional<GroupView> controlled(const GroupId& group,
-                                                            const Digest& token_hash) const = 0;
-};
 
 class CommandExchange {
  public:
@@ -47,10 +30,10 @@ class CommandExchange {
     identity::Host commander;
     keys::PairwiseKeys keys;
   };
-  /// The group is being made, or has been.
+  /// What was ordered is being done, or has been.
   struct Obeyed {
     keys::PairwiseKeys keys;
-    /// Nobody is told of a group that another order has made since.
+    /// Nobody is told of a group that lives under another token since.
     Digest token_hash{};
   };
   struct Done {};
@@ -82,9 +65,6 @@ class CommandExchange {
   [[nodiscard]] Result<identity::GroupToken> review(Now now, const Agreed& agreed,
                                                     const wire::Negotiate1& negotiate,
                                                     const identity::Host& commander) const;
-  [[nodiscard]] Result<CommandMark> review_command(Now now, const AwaitCommand& state,
-                                                   ByteView der) const;
-  [[nodiscard]] Result<void> check_moment(Now now, const identity::CommandText& text) const;
   [[nodiscard]] std::vector<Bytes> seal_report(const GroupView& view, std::size_t first,
                                                const Secret& key);
   [[nodiscard]] Step end_silently(const Error& why);

@@ -20,7 +20,31 @@ Commander::Commander(Commander&&) noexcept = default;
 Commander& Commander::operator=(Commander&&) noexcept = default;
 Commander::~Commander() = default;
 
-Result<Commander> Commander::make(CommanderConfig config, CreateGroupCommand order, Random& random,
+namespace {
+
+/// Of a list's hosts, as far as it has them.
+Result<std::map<std::string, IpAddress>> check_list(const std::string& text,
+                                                    const identity::GroupPolicy& policy) {
+  if (text.size() > wire::kMaxMemberListOctets) {
+    return fail(kMemberListTooLong,
+                "a command over the network takes a member list of " +
+                    std::to_string(wire::kMaxMemberListOctets) + " octets, this one has " +
+                    std::to_string(text.size()) +
+                    ": leave out addresses that stand under [hosts] of the controller's "
+                    "configuration, or give the command on the controller's host");
+  }
+  auto list = identity::check_member_list(text, policy);
+  if (!list) return pass_on(list);
+  std::map<std::string, IpAddress> addresses;
+  for (const identity::MemberList::Entry& entry : list->members) {
+    if (entry.address) addresses.emplace(entry.name, *entry.address);
+  }
+  return addresses;
+}
+
+}  // namespace
+
+Result<Commander> Commander::make(CommanderConfig config, CommanderOrder order, Random& random,
                                   Now now) {
   auto self = own_identity(config.trust, config.certificate, config.intermediates, config.key, now);
   if (!self) return pass_on(self);
@@ -28,19 +52,18 @@ Result<Commander> Commander::make(CommanderConfig config, CreateGroupCommand ord
   if (!token) return pass_on(token);
   auto scope = identity::check_commander(self->permissions, token->policy);
   if (!scope) return pass_on(scope);
-  if (order.member_list.size() > wire::kMaxMemberListOctets) {
-    return fail(kMemberListTooLong,
-                "a command over the network takes a member list of " +
-                    std::to_string(wire::kMaxMemberListOctets) + " octets, this one has " +
-                    std::to_string(order.member_list.size()) +
-                    ": leave out addresses that stand under [hosts] of the controller's "
-                    "configuration, or give the command on the controller's host");
-  }
-  auto list = identity::check_member_list(order.member_list, token->policy);
-  if (!list) return pass_on(list);
-  std::map<std::string, IpAddress> addresses;
-  for (const identity::MemberList::Entry& entry : list->members) {
-    if (entry.address) addresses.emplace(entry.name, *entry.address);
+  if (config.controller.port == 0) config.controller.port = token->policy.control_port;
+  CommanderExchange::Order given{.controller = config.controller,
+                                 .action = order.action,
+                                 .counter = config.counter,
+                                 .sign = std::move(config.sign),
+                                 .member_list = {},
+                                 .addresses = {}};
+  if (order.action == identity::CommandAction::kCreate) {
+    auto addresses = check_list(order.member_list, token->policy);
+    if (!addresses) return pass_on(addresses);
+    given.addresses = std::move(*addresses);
+    given.member_list = to_bytes(as_bytes(order.member_list));
   }
 
   EndpointConfig as_host{.trust = config.trust,
@@ -51,16 +74,12 @@ Result<Commander> Commander::make(CommanderConfig config, CreateGroupCommand ord
                          .addresses = {},
                          .port = 0,
                          .hosts = {}};
-  if (config.controller.port == 0) config.controller.port = token->policy.control_port;
-  auto impl = std::make_unique<Impl>(
-      Context{.config = std::move(as_host),
-              .self = std::move(*self),
-              .random = random,
-              .floors = {},
-              .out = {}},
-      std::move(*token),
-      CommanderExchange::Order{config.controller, config.counter, std::move(config.sign),
-                               to_bytes(as_bytes(order.member_list)), std::move(addresses)});
+  auto impl = std::make_unique<Impl>(Context{.config = std::move(as_host),
+                                             .self = std::move(*self),
+                                             .random = random,
+                                             .floors = {},
+                                             .out = {}},
+                                     std::move(*token), std::move(given));
   if (auto started = impl->exchange.start(now); !started) return pass_on(started);
   return Commander(std::move(impl));
 }

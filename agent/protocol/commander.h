@@ -1,5 +1,5 @@
-// A commander on a host of its own, sans-IO: opens a session with a controller, has it create a
-// group, and follows what becomes of it (RFC 2093 4.1; profile P30). The other end is
+// A commander on a host of its own, sans-IO: opens a session with a controller, gives it an order
+// for a group, and follows what becomes of it (RFC 2093 4.1; profile P30). The other end is
 // command_exchange.h.
 #pragma once
 
@@ -25,11 +25,18 @@ struct CommanderConfig {
   std::function<Result<Bytes>(const identity::CommandText&)> sign;
 };
 
+/// What is to be done with the group of a token.
+struct CommanderOrder {
+  Bytes token;              // CMS, DER
+  std::string member_list;  // its exact text; to create the group, else empty
+  identity::CommandAction action = identity::CommandAction::kCreate;
+};
+
 class Commander {
  public:
   /// Checks what the controller would refuse anyway: this commander, token, member list and its
   /// size (`protocol.member-list-too-long`).
-  [[nodiscard]] static Result<Commander> make(CommanderConfig config, CreateGroupCommand order,
+  [[nodiscard]] static Result<Commander> make(CommanderConfig config, CommanderOrder order,
                                               Random& random, Now now);
   Commander(Commander&&) noexcept;
   Commander& operator=(Commander&&) noexcept;

@@ -1,6 +1,7 @@
 #include "agent/protocol/commander_exchange.h"
 
 #include "agent/crypto/errors.h"
+#include "agent/protocol/order.h"
 #include "agent/protocol/report_view.h"
 #include "agent/protocol/review.h"
 
@@ -135,11 +136,8 @@ Result<identity::Host> CommanderExchange::review(Now now, const Agreed& agreed,
 Result<std::vector<Bytes>> CommanderExchange::seal_command(Now now,
                                                            const identity::Host& controller,
                                                            const Secret& key) {
-  auto signed_order = order_.sign({.group = token_.policy.group,
-                                   .controller = controller.name,
-                                   .token_hash = token_.hash,
-                                   .counter = order_.counter,
-                                   .not_after = now.wall + kCommandLife});
+  auto signed_order = order_.sign(order_text(order_.action, token_.policy.group, token_.hash,
+                                             controller.name, order_.counter, now));
   if (!signed_order) return pass_on(signed_order);
   const wire::Command command{std::move(*signed_order), order_.member_list};
   return Channel::seal(channel_.next_header(MessageType::kCommand), wire::encode_body(command), key)

@@ -14,9 +14,10 @@ class CommanderExchange {
   /// What is ordered, beside the token.
   struct Order {
     SocketAddress controller;
+    identity::CommandAction action = identity::CommandAction::kCreate;
     std::uint64_t counter = 0;
     std::function<Result<Bytes>(const identity::CommandText&)> sign;
-    Bytes member_list;
+    std::optional<Bytes> member_list;
     /// Of its hosts, as far as it has them: reports name none.
     std::map<std::string, IpAddress> addresses;
   };

@@ -7,6 +7,7 @@
 #include "agent/crypto/errors.h"
 #include "agent/identity/errors.h"
 #include "agent/protocol/errors.h"
+#include "agent/protocol/order.h"
 #include "agent/protocol/rekey_package.h"
 #include "agent/protocol/review.h"
 
@@ -158,6 +159,8 @@ bool ControllerGroup::handle_saved(Now now, SaveId id, const Result<void>& outco
 void ControllerGroup::making_failed(Now now, Error why) {
   if (!live_) return fail_group(std::move(why));
   making_.reset();
+  rekey_orders_.failed();
+  rekey_error_ = why.text();
   context_.out.count(why.kind);
   context_.out.report({Report::Level::kError, "rekey-failed", token_.policy.group, "", why.text()});
   rekey_at_ = now.mono + rekey_retry_wait_;
@@ -286,6 +289,8 @@ bool ControllerGroup::begin_epoch(Now now, NewKeys keys, const std::string& with
     return false;
   }
   making_.reset();
+  rekey_orders_.done();
+  rekey_error_.clear();
   context_.out.report({Report::Level::kInfo, "epoch-created", token_.policy.group, with,
                        "epoch " + floor_.tuple.text() + (live_ ? ", a rekey" : "")});
   heartbeat_at_ = now.mono;
@@ -293,6 +298,7 @@ bool ControllerGroup::begin_epoch(Now now, NewKeys keys, const std::string& with
   if (token_.policy.actions.contains(identity::Action::kRekey)) {
     rekey_at_ = now.mono + seconds(token_.policy.rekey_interval_s);
   }
+  if (rekey_orders_.waiting()) rekey_at_ = now.mono;
   if (live_) {
     Bytes datagram = rekey_datagram(*epoch, live_->epoch());
     live_->advance(token_, std::move(*epoch), own_address(), now);
@@ -454,7 +460,31 @@ void ControllerGroup::begin_rekey(Now now) {
     return making_failed(now, allowed.error());
   }
   ++floor_.tuple.epoch;
+  rekey_orders_.begun();
   make_epoch(wire::Cause::kRoutine, choose_first_members());
+}
+
+Result<void> ControllerGroup::order_rekey(Now now, const CommandMark& mark) {
+  if (!live_ || over()) {
+    return fail(kGroupNotLive, "its first keys are being made: wait until it is there");
+  }
+  if (!token_.policy.actions.contains(identity::Action::kRekey)) {
+    return fail(kActionMissing,
+                "the token does not allow to rekey the group: sign one of a higher version with "
+                "\"rekey\" among its actions, and create the group again with that");
+  }
+  if (auto fresh = check_fresh(floor_.marks, mark); !fresh) return fresh;
+  if (auto allowed = check_rekey_allowed(now); !allowed) return allowed;
+  floor_.marks.raise(mark);
+  rekey_orders_.take();
+  rekey_error_.clear();
+  begin_rekey(now);
+  if (rekey_orders_.waiting()) {
+    context_.out.report({Report::Level::kInfo, "rekey-put-off", token_.policy.group, "",
+                         making_ ? "until the epoch that is being made is done with"
+                                 : "until the epoch before is done with"});
+  }
+  return {};
 }
 
 Result<void> ControllerGroup::check_rekey_allowed(Now now) const {
@@ -587,6 +617,8 @@ GroupView ControllerGroup::describe() const {
                : distributed_     ? GroupState::kActive
                                   : GroupState::kPending;
   if (failed_) view.why = failed_->text();
+  view.rekey_ordered = rekey_orders_.standing();
+  view.rekey_error = rekey_error_;
   for (const Entry& entry : members_) {
     view.members.push_back({entry.name, entry.address, entry.state, entry.why});
   }

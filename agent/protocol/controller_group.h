@@ -8,6 +8,7 @@
 
 #include "agent/protocol/controller_exchange.h"
 #include "agent/protocol/live_group.h"
+#include "agent/protocol/rekey_orders.h"
 #include "agent/protocol/repair.h"
 
 namespace gkmpd::protocol {
@@ -15,13 +16,17 @@ namespace gkmpd::protocol {
 class ControllerGroup {
  public:
   /// State 1: checks the command as RFC 2093 5.1 says. An error changes nothing. `mark` is that of
-  /// a command that came over the network.
+  /// a signed order.
   [[nodiscard]] static Result<std::unique_ptr<ControllerGroup>> make(
       Context& context, const CreateGroupCommand& command, const std::optional<CommandMark>& mark,
       Now now);
 
   /// Asks for the marks to be saved; nothing is sent before that is done.
   void begin();
+
+  /// State 1 of an order to rekey: at once, or as soon as no earlier epoch is at work and none is
+  /// being made; `mark` is saved with the new epoch's tuple. An error changes nothing.
+  [[nodiscard]] Result<void> order_rekey(Now now, const CommandMark& mark);
 
   [[nodiscard]] const identity::GroupToken& token() const { return token_; }
   /// True once the group can be created anew: it failed, or its epoch has ended.
@@ -122,6 +127,8 @@ class ControllerGroup {
   std::optional<LiveGroup> live_;
   std::optional<MonoTime> rekey_at_;
   milliseconds rekey_retry_wait_ = kRetryRekeyFirst;
+  RekeyOrders rekey_orders_;
+  std::string rekey_error_;  // of the last attempt, if it failed
   RekeyRepeats repeats_;
   PackageShelf shelf_;
   std::optional<MonoTime> heartbeat_at_;

@@ -111,6 +111,17 @@ class Endpoint::Impl final : public GroupOffice {
     return {};
   }
 
+  Result<void> rekey(Now now, const identity::GroupToken& token, const CommandMark& mark) override {
+    const auto found = controlled_.find(token.group_id);
+    if (found == controlled_.end() || found->second->over()) return fail_not_live(token);
+    if (found->second->token().hash != token.hash) {
+      return fail(kTokenNotInForce, "the group lives under another token, of version " +
+                                        std::to_string(found->second->token().policy.version) +
+                                        ": order with that");
+    }
+    return found->second->order_rekey(now, mark);
+  }
+
   [[nodiscard]] std::optional<GroupView> controlled(const GroupId& group,
                                                     const Digest& token_hash) const override {
     const auto found = controlled_.find(group);
@@ -150,6 +161,18 @@ class Endpoint::Impl final : public GroupOffice {
     }
     if (auto asked = member_side_.join(now, id, name, controller); !asked) return pass_on(asked);
     return id;
+  }
+
+  Result<GroupId> handle_order(Now now, const SignedOrder& given) {
+    auto token = review_token(context_, given.token, now);
+    if (!token) return pass_on(token);
+    if (auto rank = review_controller(token->policy, context_.self); !rank) return pass_on(rank);
+    auto order = review_order(context_, *token, /*bearer=*/nullptr, given.command, now);
+    if (!order) return pass_on(order);
+    auto obeyed = obey(*this, now, *token, *order, /*member_list=*/std::nullopt);
+    if (!obeyed) return pass_on(obeyed);
+    report_obeyed(context_, *order, "on this host");
+    return token->group_id;
   }
 
   void handle_saved(Now now, SaveId id, const Result<void>& outcome) {
@@ -245,6 +268,23 @@ class Endpoint::Impl final : public GroupOffice {
     if (live != nullptr) context_.adopted.keep_ended(live->to_adopted());
   }
 
+  /// Why an order about a group that lives finds none here, and what would help.
+  [[nodiscard]] Result<void> fail_not_live(const identity::GroupToken& token) const {
+    const std::string& name = token.policy.group;
+    const auto views = groups();
+    const auto found = std::ranges::find(views, token.group_id, &GroupView::id);
+    if (found == views.end()) {
+      return fail(kGroupNotLive, "this host has no group " + name +
+                                     ": give the order to its controller, or create it first");
+    }
+    if (found->role == GroupRole::kMember && found->state != GroupState::kAdopted) {
+      return fail(kGroupNotLive, "this host is a member of " + name +
+                                     ": give the order to its controller, " + found->controller);
+    }
+    return fail(kGroupNotLive, name + " is " + std::string(to_text(found->state)) +
+                                   " here, and this host has no keys of it: create it again");
+  }
+
   [[nodiscard]] Result<void> check_free(const GroupId& id, const std::string& name) const {
     const auto controlled = controlled_.find(id);
     if (controlled != controlled_.end() && !controlled->second->over()) {
@@ -288,6 +328,9 @@ Result<GroupId> Endpoint::handle_command(Now now, const CreateGroupCommand& comm
 Result<GroupId> Endpoint::handle_join(Now now, const std::string& group_name,
                                       const SocketAddress& controller) {
   return impl_->join(now, group_name, controller);
+}
+Result<GroupId> Endpoint::handle_order(Now now, const SignedOrder& order) {
+  return impl_->handle_order(now, order);
 }
 void Endpoint::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
   impl_->handle_saved(now, id, outcome);

@@ -46,7 +46,7 @@ struct GroupFloor {
   identity::TokenMark token;
   EpochTuple tuple;  // highest signed or accepted
   std::uint16_t next_sender_id = 1;
-  CommandMarks marks;  // of commanders on other hosts
+  CommandMarks marks;  // of commanders who signed orders
   friend bool operator==(const GroupFloor&, const GroupFloor&) = default;
 };
 
@@ -224,13 +224,22 @@ struct GroupView {
   /// Every id of this host's run may have been sent under before: nothing is sent until the next
   /// epoch. Everything else is installed.
   bool outbound_burnt = false;
-  std::vector<MemberView> members;  // controller only
+  // Controller only.
+  bool rekey_ordered = false;  // no epoch answers the order yet
+  std::string rekey_error;     // why the last attempt at a rekey failed; it is made again
+  std::vector<MemberView> members;
 };
 
 /// Command_Create_Group (RFC 2093 4.1) given on this host.
 struct CreateGroupCommand {
   Bytes token;              // CMS, DER
   std::string member_list;  // its exact text
+};
+
+/// Any other order (RFC 2093 4.1) given on this host, as its commander signed it.
+struct SignedOrder {
+  Bytes command;  // CMS, DER: see identity::check_command
+  Bytes token;    // that of the group, CMS, DER
 };
 
 class Endpoint {
@@ -256,6 +265,9 @@ class Endpoint {
   /// `protocol.address-family`, `protocol.too-many-joins`.
   [[nodiscard]] Result<GroupId> handle_join(Now now, const std::string& group_name,
                                             const SocketAddress& controller);
+  /// Begins what is ordered, or says why not; then nothing has changed. The order is checked as one
+  /// that came over the network.
+  [[nodiscard]] Result<GroupId> handle_order(Now now, const SignedOrder& order);
   void handle_saved(Now now, SaveId id, const Result<void>& outcome);
   void handle_installed(Now now, InstallId id, const Result<void>& outcome);
   void handle_kept(Now now, InstallId id, const Result<Kept>& outcome);

@@ -62,7 +62,7 @@ inline constexpr ErrorKind kNoMemberAnswered{"protocol.no-member-answered"};
 inline constexpr ErrorKind kSaveFailed{"protocol.save-failed"};
 inline constexpr ErrorKind kNumbersExhausted{"protocol.numbers-exhausted"};
 
-// Commands over the network (profile S26).
+// Orders that a commander signed (profile S26).
 inline constexpr ErrorKind kMemberListTooLong{"protocol.member-list-too-long"};
 inline constexpr ErrorKind kCommandSigner{"protocol.command-signer"};
 inline constexpr ErrorKind kCommandTarget{"protocol.command-for-another"};
@@ -70,6 +70,9 @@ inline constexpr ErrorKind kCommandToken{"protocol.command-token-differs"};
 inline constexpr ErrorKind kCommandExpired{"protocol.command-expired"};
 inline constexpr ErrorKind kCommandValidTooLong{"protocol.command-valid-too-long"};
 inline constexpr ErrorKind kCommandStale{"protocol.command-stale"};
+inline constexpr ErrorKind kCommandList{"protocol.command-member-list"};
+inline constexpr ErrorKind kGroupNotLive{"protocol.group-not-live"};
+inline constexpr ErrorKind kTokenNotInForce{"protocol.token-not-in-force"};
 inline constexpr ErrorKind kReportDiffers{"protocol.report-differs"};
 
 // Statements (profile P18) and heartbeats (P17).

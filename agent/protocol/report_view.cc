@@ -52,6 +52,8 @@ GroupReport report_of(const GroupView& view, std::size_t first) {
   report.installed = view.installed;
   report.sending = view.sending;
   report.install_error = view.install_error;
+  report.rekey_ordered = view.rekey_ordered;
+  report.rekey_error = view.rekey_error;
   report.listed = static_cast<std::uint16_t>(view.members.size());
   report.keyed = count(view, MemberState::kKeyed);
   report.failed = count(view, MemberState::kFailed);
@@ -81,6 +83,8 @@ Result<void> take_report(const GroupReport& report, GroupView& view) {
   view.installed = report.installed;
   view.sending = report.sending;
   view.install_error = report.install_error;
+  view.rekey_ordered = report.rekey_ordered;
+  view.rekey_error = report.rekey_error;
   for (const GroupReport::Member& member : report.members) {
     view.members.push_back(
         {member.name, std::nullopt, from_wire(kMemberStates, member.state), member.why});

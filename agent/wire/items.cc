@@ -173,7 +173,12 @@ void ItemReader::fixed_octets(Item tag, Bytes& value, std::size_t size) {
   value = to_bytes(*octets);
 }
 
-void ItemReader::optional_octets(Item tag, std::optional<Bytes>& value, std::size_t size) {
+void ItemReader::optional_octets(Item tag, std::optional<Bytes>& value, std::size_t max_size) {
+  value.reset();
+  if (is_next(tag)) octets(tag, value.emplace(), max_size);
+}
+
+void ItemReader::optional_fixed_octets(Item tag, std::optional<Bytes>& value, std::size_t size) {
   value.reset();
   if (is_next(tag)) fixed_octets(tag, value.emplace(), size);
 }

@@ -73,7 +73,10 @@ class ItemWriter {
   }
   void octets(Item tag, const Bytes& value, std::size_t /*max_size*/) { add(tag, value); }
   void fixed_octets(Item tag, const Bytes& value, std::size_t /*size*/) { add(tag, value); }
-  void optional_octets(Item tag, const std::optional<Bytes>& value, std::size_t /*size*/) {
+  void optional_octets(Item tag, const std::optional<Bytes>& value, std::size_t /*max_size*/) {
+    if (value) add(tag, *value);
+  }
+  void optional_fixed_octets(Item tag, const std::optional<Bytes>& value, std::size_t /*size*/) {
     if (value) add(tag, *value);
   }
   void share(Item tag, const Bytes& value) { add(tag, value); }
@@ -113,8 +116,9 @@ class ItemReader {
   void octets(Item tag, Bytes& value, std::size_t max_size);
   /// Exactly `size` octets.
   void fixed_octets(Item tag, Bytes& value, std::size_t size);
-  /// The same, if the item is there.
-  void optional_octets(Item tag, std::optional<Bytes>& value, std::size_t size);
+  /// The same two, if the item is there.
+  void optional_octets(Item tag, std::optional<Bytes>& value, std::size_t max_size);
+  void optional_fixed_octets(Item tag, std::optional<Bytes>& value, std::size_t size);
   /// Of one of the sizes of kShareOctets.
   void share(Item tag, Bytes& value);
   void signature(Bytes& value);
@@ -125,6 +129,7 @@ class ItemReader {
   [[nodiscard]] Result<void> finish();
 
  private:
+  /// The current item is `tag`.
   [[nodiscard]] bool is_next(Item tag) const;
   /// The value of the current item, which must be `tag`; then goes on to the next.
   std::optional<ByteView> required(Item tag);

@@ -78,7 +78,8 @@ void fields(auto& items, Is<Negotiate2> auto& m) {
 void fields(auto& items, Is<DownloadGrpKeys> auto& m) {
   items.octets(Item::kStatement, m.statement, kMaxStatementOctets);
   items.octets(Item::kStatementSignature, m.statement_signature, kMaxSignatureOctets);
-  items.optional_octets(Item::kEncryptedGrpKeys, m.encrypted_grp_keys, kEncryptedGrpKeysOctets);
+  items.optional_fixed_octets(Item::kEncryptedGrpKeys, m.encrypted_grp_keys,
+                              kEncryptedGrpKeysOctets);
   items.octets(Item::kSenderTable, m.sender_table, kMaxSenderTableOctets);
   items.octets(Item::kExclusionSet, m.exclusion_set, kMaxExclusionSetOctets);
 }
@@ -130,7 +131,7 @@ static_assert(kMaxCommandOctets + kMaxMemberListOctets + std::size_t{2} * 4 <= k
 
 void fields(auto& items, Is<Command> auto& m) {
   items.octets(Item::kCommand, m.command, kMaxCommandOctets);
-  items.octets(Item::kMemberList, m.member_list, kMaxMemberListOctets);
+  items.optional_octets(Item::kMemberList, m.member_list, kMaxMemberListOctets);
 }
 
 void fields(auto& items, Is<StatusRequest> auto& m) {

@@ -200,10 +200,11 @@ struct Heartbeat {
   friend bool operator==(const Heartbeat&, const Heartbeat&) = default;
 };
 
-/// Command_Create_Group (4.1) from a commander on another host, sealed.
+/// An order (4.1) from a commander on another host, sealed.
 struct Command {
-  Bytes command;      // CMS, DER: see identity::check_command
-  Bytes member_list;  // the text that the token's hash binds
+  Bytes command;  // CMS, DER: see identity::check_command
+  /// The text that the token's hash binds: with an order to create the group, and no other.
+  std::optional<Bytes> member_list;
   friend bool operator==(const Command&, const Command&) = default;
 };
 

@@ -84,6 +84,8 @@ Bytes encode(const GroupReport& report) {
   put(out, report.installed);
   put(out, report.sending);
   put_text(out, report.install_error, kMaxReasonOctets);
+  put(out, report.rekey_ordered);
+  put_text(out, report.rekey_error, kMaxReasonOctets);
   put(out, report.listed);
   put(out, report.keyed);
   put(out, report.failed);
@@ -108,6 +110,8 @@ Result<GroupReport> decode_group_report(ByteView octets) {
   get(in, report.installed);
   get(in, report.sending);
   get_text(in, report.install_error, kMaxReasonOctets);
+  get(in, report.rekey_ordered);
+  get_text(in, report.rekey_error, kMaxReasonOctets);
   get(in, report.listed);
   get(in, report.keyed);
   get(in, report.failed);

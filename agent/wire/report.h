@@ -53,6 +53,8 @@ struct GroupReport {
   bool installed = false;  // the controller's kernel holds what it should
   bool sending = false;    // the controller sends under the group's key
   std::string install_error;
+  bool rekey_ordered = false;  // no epoch answers the order yet
+  std::string rekey_error;     // why the last attempt at a rekey failed
   // Of all listed hosts but the controller.
   std::uint16_t listed = 0;
   std::uint16_t keyed = 0;

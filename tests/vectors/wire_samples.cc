@@ -134,6 +134,8 @@ std::vector<MessageSample> messages() {
       {"create-session-kek-2-commander", header(kCreateSessionKek2, kController, 1),
        session_creation<CreateSessionKek2>()},
       {"command", header(kCommand, kCommander, 3), Command{Bytes(11, 0x91), Bytes(13, 0x92)}},
+      {"command-without-list", header(kCommand, kCommander, 3),
+       Command{Bytes(11, 0x93), std::nullopt}},
       {"status-request", header(kStatusRequest, kCommander, 4),
        StatusRequest{StatusInquiry::kStatus, 258}},
       {"report", header(kReport, kController, 4), Report{encode(group_report())}},
@@ -198,6 +200,8 @@ GroupReport group_report() {
   report.epoch = {{3, 1, 0, 5}, filled<16>(0x51), from_unix(kSomeTime + 3900)};
   report.sending = true;
   report.install_error = "xfrm.refused";
+  report.rekey_ordered = true;
+  report.rekey_error = "keys.odd";
   report.listed = 4;
   report.keyed = 1;
   report.failed = 1;

@@ -119,6 +119,8 @@ void put_report(std::string& text, Reader& in) {
   }
   put_fields(text, in, {{1, "installed"}, {1, "sending"}});
   put_text(text, in, "install error");
+  put_fields(text, in, {{1, "rekey ordered"}});
+  put_text(text, in, "rekey error");
   put_fields(text, in, {{2, "listed"}, {2, "keyed"}, {2, "failed"}, {2, "first"}});
   while (!in.at_end()) {
     put_text(text, in, "member");

@@ -31,7 +31,9 @@ class Desk {
     net_.filter = [](Sent&) { return true; };
   }
 
-  [[nodiscard]] Result<void> order(const TestGroup& group, std::uint64_t counter = 100) {
+  [[nodiscard]] Result<void> order(
+      const TestGroup& group, std::uint64_t counter = 100,
+      identity::CommandAction action = identity::CommandAction::kCreate) {
     auto made = Commander::make({.trust = trust_ ? *trust_ : net_.pki.trust(),
                                  .certificate = host_.certificate,
                                  .intermediates = {},
@@ -42,7 +44,7 @@ class Desk {
                                      [this](const identity::CommandText& text) {
                                        return Result<Bytes>(sign_order(net_, host_, text));
                                      }},
-                                {group.token, group.member_list}, random_, net_.now());
+                                {group.token, group.member_list, action}, random_, net_.now());
     if (!made) return pass_on(made);
     commander_.emplace(std::move(*made));
     run();
@@ -134,6 +136,44 @@ TEST_F(CommanderTest, SeesTheGroupAsItsControllerDoes) {
     EXPECT_EQ(member.state, MemberState::kKeyed) << member.name;
     EXPECT_EQ(member.address, net_.node(member.name).address.ip) << "as the list has it";
   }
+}
+
+TEST_F(CommanderTest, SeesARekeyComeToItsEnd) {
+  PolicyOptions options;
+  options.actions = {"create", "rekey"};
+  const TestGroup group = net_.group(options);
+  ASSERT_TRUE(net_.create("a", group));
+  net_.pass(seconds(3));
+  Desk desk(net_);
+  ASSERT_TRUE(desk.order(group, 100, identity::CommandAction::kRekey));
+  ASSERT_FALSE(desk.commander().error()) << desk.commander().error()->text();
+  // Another order, which is put off: its commander sees the epoch that it is not for, and waits.
+  ASSERT_TRUE(desk.order(group, 101, identity::CommandAction::kRekey));
+  desk.pass(seconds(3));
+  ASSERT_TRUE(desk.commander().group());
+  EXPECT_EQ(desk.commander().group()->tuple->epoch, 2U);
+  EXPECT_TRUE(desk.commander().group()->rekey_ordered);
+  desk.pass(seconds(5));
+  EXPECT_EQ(desk.commander().group()->tuple->epoch, 3U);
+  EXPECT_FALSE(desk.commander().group()->rekey_ordered);
+  EXPECT_TRUE(desk.commander().group()->installed);
+  EXPECT_EQ(desk.commander().group()->members.size(), 2U);
+}
+
+TEST_F(CommanderTest, SeesWhyARekeyFails) {
+  PolicyOptions options;
+  options.actions = {"create", "rekey"};
+  const TestGroup group = net_.group(options);
+  ASSERT_TRUE(net_.create("a", group));
+  net_.pass(seconds(3));
+  net_.node("a").save_outcome = fail("store.write-failed", "disk full");
+  Desk desk(net_);
+  ASSERT_TRUE(desk.order(group, 100, identity::CommandAction::kRekey));
+  desk.pass(seconds(2));
+  ASSERT_TRUE(desk.commander().group());
+  EXPECT_TRUE(desk.commander().group()->rekey_ordered);
+  EXPECT_TRUE(desk.commander().group()->rekey_error.starts_with("protocol.save-failed"))
+      << desk.commander().group()->rekey_error;
 }
 
 TEST_F(CommanderTest, IsToldOfAMemberThatDoesNotAnswer) {

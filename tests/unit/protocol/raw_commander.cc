@@ -109,14 +109,17 @@ std::string RawCommander::negotiate(const std::function<void(protocol::Agreed&)>
   return answer;
 }
 
-std::vector<Bytes> RawCommander::seal_command(const Bytes& order, const std::string& member_list) {
-  const wire::Command message{order, to_bytes(as_bytes(member_list))};
+std::vector<Bytes> RawCommander::seal_command(const Bytes& order,
+                                              const std::optional<std::string>& member_list) {
+  wire::Command message{order, std::nullopt};
+  if (member_list) message.member_list = to_bytes(as_bytes(*member_list));
   return Channel::seal(channel_.next_header(MessageType::kCommand), wire::encode_body(message),
                        keys_->skek.down)
       .datagrams;
 }
 
-std::string RawCommander::command(const Bytes& order, const std::string& member_list) {
+std::string RawCommander::command(const Bytes& order,
+                                  const std::optional<std::string>& member_list) {
   return ask(seal_command(order, member_list), &keys_->skek.up);
 }
 

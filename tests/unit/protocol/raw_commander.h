@@ -32,7 +32,7 @@ class RawCommander {
   // a refusal's own name for a refusal; "" for silence.
   std::string create();
   std::string negotiate(const std::function<void(protocol::Agreed&)>& change = {});
-  std::string command(const Bytes& order, const std::string& member_list);
+  std::string command(const Bytes& order, const std::optional<std::string>& member_list);
   std::string status(std::uint16_t first = 0);
 
   /// All fragments of a command but the last.
@@ -52,7 +52,8 @@ class RawCommander {
 
  private:
   std::string ask(std::vector<Bytes> datagrams, const Secret* opens_with);
-  [[nodiscard]] std::vector<Bytes> seal_command(const Bytes& order, const std::string& member_list);
+  [[nodiscard]] std::vector<Bytes> seal_command(const Bytes& order,
+                                                const std::optional<std::string>& member_list);
   [[nodiscard]] std::string name_of(const protocol::Incoming& in);
 
   TestNet& net_;

@@ -85,10 +85,11 @@ TEST(MessageLayout, DownloadAckAndRefusal) {
 TEST(MessageLayout, CommandStatusRequestAndReport) {
   EXPECT_EQ(to_hex(body_of("command")),
             "802e000b" + repeat("91", 11) + "8036000d" + repeat("92", 13));
+  EXPECT_EQ(to_hex(body_of("command-without-list")), "802e000b" + repeat("93", 11));
   EXPECT_EQ(to_hex(body_of("status-request")),
             "8001000106"
             "803700020102");
-  EXPECT_EQ(to_hex(body_of("report")), "802f006b" + to_hex(encode(samples::group_report())));
+  EXPECT_EQ(to_hex(body_of("report")), "802f0075" + to_hex(encode(samples::group_report())));
 }
 
 TEST(MessageLayout, RekeyAndRepair) {
@@ -150,6 +151,7 @@ TEST(Messages, VariableItemsTakeEveryLengthToTheirLimit) {
     m.token = Bytes(size, 0x02);
     return m;
   };
+  const auto with_list = [](std::size_t size) { return Command{{0x03}, Bytes(size, 0x04)}; };
   const auto check = [](MessageType type, const Message& message, bool good) {
     const auto decoded = decode_body(type, encode_body(message));
     ASSERT_EQ(decoded.has_value(), good);
@@ -163,6 +165,7 @@ TEST(Messages, VariableItemsTakeEveryLengthToTheirLimit) {
     for (const std::size_t size : {power - 1, power, power + 1}) {
       check(MessageType::kNegotiateSessionKeys1, with_token(size),
             size >= 1 && size <= kMaxTokenOctets);
+      check(MessageType::kCommand, with_list(size), size >= 1);
       if (size <= 2 * kMaxPublicKeyOctets) {
         check(MessageType::kCreateSessionKek2, with_key(size),
               size >= 1 && size <= kMaxPublicKeyOctets);

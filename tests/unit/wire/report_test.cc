@@ -33,6 +33,8 @@ TEST(GroupReport, HasTheWrittenLayout) {
                 "000000006b49e13c"          // not after
                 "0001" +                    // not installed, sending
                 text_hex("xfrm.refused") +  //
+                "01" +                      // a rekey is ordered
+                text_hex("keys.odd") +      // and has failed once
                 "0004"
                 "0001"
                 "0001"
