@@ -25,6 +25,11 @@ int wait_ms(std::optional<Deadline> deadline) {
 
 }  // namespace
 
+bool is_ok(const daemon::Json& reply) {
+  const auto found = reply.find("ok");
+  return found != reply.end() && found->is_boolean() && found->get<bool>();
+}
+
 Result<Client> Client::connect(const std::filesystem::path& socket) {
   const auto unreachable = [&](std::string_view why) {
     return fail(kUnreachable, fmt::format("{}: {}; is gkmpd running, and may you command it?",

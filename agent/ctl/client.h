@@ -20,6 +20,9 @@ inline constexpr ErrorKind kNoAnswer{"ctl.no-answer"};
 /// An agent answers at once; longer means that it hangs.
 inline constexpr std::chrono::seconds kAnswerTime{30};
 
+/// The agent has done what it was asked for.
+[[nodiscard]] bool is_ok(const daemon::Json& reply);
+
 using Deadline = std::chrono::steady_clock::time_point;
 
 class Client {

@@ -1,5 +1,4 @@
-#include "agent/ctl/network_create.h"
-
+// The commander's orders over the network, from any host.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -7,6 +6,7 @@
 
 #include "agent/crypto/random.h"
 #include "agent/ctl/client.h"
+#include "agent/ctl/group_order.h"
 #include "agent/ctl/output.h"
 #include "agent/ctl/progress.h"
 #include "agent/ctl/signer.h"
@@ -26,12 +26,6 @@ constexpr ErrorKind kBadEndpoint{"ctl.bad-address"};
 
 Now present() { return {daemon::mono_now(), daemon::wall_now()}; }
 
-/// Rises with every order, whichever host of the commander it comes from, as long as clocks agree.
-std::uint64_t counter_of_now() {
-  const auto since = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::floor<milliseconds>(since).count());
-}
-
 /// Everything that one order needs.
 struct Session {
   crypto::SystemRandom random;
@@ -39,7 +33,7 @@ struct Session {
   std::optional<UdpLink> link;
 };
 
-Result<protocol::CommanderConfig> read_config(const NetworkOrder& order) {
+Result<protocol::CommanderConfig> read_config(const GroupOrder& order) {
   const auto controller = parse_endpoint(order.controller);
   if (!controller) {
     return fail(kBadEndpoint, order.controller +
@@ -62,24 +56,29 @@ Result<protocol::CommanderConfig> read_config(const NetworkOrder& order) {
       }};
 }
 
-Result<std::optional<IpAddress>> own_address(const NetworkOrder& order) {
+Result<std::optional<IpAddress>> own_address(const GroupOrder& order) {
   if (order.own_address.empty()) return std::optional<IpAddress>();
   const auto own = IpAddress::parse(order.own_address);
   if (!own) return fail(kBadEndpoint, order.own_address + " is no address of a host");
   return own;
 }
 
-Result<void> open_session(const NetworkOrder& order, Session& session) {
+Result<void> open_session(const GroupOrder& order, Session& session) {
   auto token = daemon::read_text_file(order.token_file, identity::kMaxTokenSize);
   if (!token) return pass_on(token);
-  auto members = daemon::read_text_file(order.members_file, identity::kMaxMemberListSize);
-  if (!members) return pass_on(members);
+  protocol::CommanderOrder wanted{
+      .token = to_bytes(as_bytes(*token)), .member_list = {}, .action = order.action};
+  if (order.action == identity::CommandAction::kCreate) {
+    auto members = daemon::read_text_file(order.members_file, identity::kMaxMemberListSize);
+    if (!members) return pass_on(members);
+    wanted.member_list = *std::move(members);
+  }
   auto own = own_address(order);
   if (!own) return pass_on(own);
   auto config = read_config(order);
   if (!config) return pass_on(config);
-  auto commander = protocol::Commander::make(
-      std::move(*config), {to_bytes(as_bytes(*token)), *members}, session.random, present());
+  auto commander =
+      protocol::Commander::make(std::move(*config), std::move(wanted), session.random, present());
   if (!commander) return pass_on(commander);
   session.commander.emplace(std::move(*commander));
   auto link = UdpLink::open(session.commander->controller(), *own);
@@ -98,10 +97,11 @@ std::string dropped(const protocol::Commander& commander) {
   return names;
 }
 
-int finish_failed(const NetworkOrder& order, const Session& session, bool accepted) {
+int finish_failed(const GroupOrder& order, const Session& session, bool accepted) {
   Error error = *session.commander->error();
   if (!session.commander->refused_as().empty()) {
-    return print_refusal(order.json, session.commander->refused_as(), error.detail);
+    const std::string& name = session.commander->refused_as();
+    return print_refusal(order.json, name, with_remedy(name, std::move(error.detail)));
   }
   if (error.kind == protocol::kTimeout) error.detail += dropped(*session.commander);
   const int code = fail_with(order.json, error);
@@ -121,8 +121,8 @@ void turn(Session& session, std::optional<MonoTime> deadline) {
   if (due && now.mono >= *due) commander.handle_timeout(now);
 }
 
-/// Until the creation has ended, time is up, or, without waiting, the order is taken.
-int follow(const NetworkOrder& order, Session& session) {
+/// Until what was ordered has ended, time is up, or, without waiting, the order is taken.
+int follow(const GroupOrder& order, Session& session) {
   std::optional<MonoTime> deadline;
   if (order.wait_s) deadline = daemon::mono_now() + seconds(*order.wait_s);
   Json group;
@@ -132,13 +132,13 @@ int follow(const NetworkOrder& order, Session& session) {
     if (session.commander->error()) return finish_failed(order, session, accepted);
     if (accepted) {
       Json news = daemon::to_json(*session.commander->group());
-      if (!order.json && group.is_null()) show_accepted(news);
+      if (!order.json && group.is_null()) show_accepted(order.action, news);
       if (!order.json && !group.is_null()) {
         for (const auto& line : progress_lines(group, news)) print(line + "\n");
       }
       group = std::move(news);
-      if (!order.wait_s) return finish_create(order.json, group, /*waited=*/false);
-      if (verdict_on(group) != Verdict::kGoing) break;
+      if (!order.wait_s) return finish_order(order.json, order.action, group, /*waited=*/false);
+      if (verdict_on(order.action, group) != Verdict::kGoing) break;
     }
     if (deadline && daemon::mono_now() >= *deadline) {
       if (accepted) break;
@@ -148,12 +148,12 @@ int follow(const NetworkOrder& order, Session& session) {
                                                   *order.wait_s, dropped(*session.commander))});
     }
   }
-  return finish_create(order.json, group, /*waited=*/true);
+  return finish_order(order.json, order.action, group, /*waited=*/true);
 }
 
 }  // namespace
 
-int create_over_network(const NetworkOrder& order) {
+int order_over_network(const GroupOrder& order) {
   Session session;
   if (auto opened = open_session(order, session); !opened) {
     return fail_with(order.json, opened.error());

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "agent/base/error.h"
 #include "agent/daemon/views.h"
+#include "agent/identity/command.h"
 
 namespace gkmpd::ctl {
 
@@ -23,10 +25,14 @@ int fail_with(bool json, const Error& error);
 /// A refusal by the other side, under the name that it gave.
 int print_refusal(bool json, const std::string& name, const std::string& detail);
 
-/// The order to create `group` was taken.
-void show_accepted(const daemon::Json& group);
+/// A peer's refusal tells a name only: `detail`, and behind it what would help, where that is
+/// known.
+[[nodiscard]] std::string with_remedy(std::string_view name, std::string detail);
+
+/// The order for `group` was taken.
+void show_accepted(identity::CommandAction action, const daemon::Json& group);
 /// Nothing more will be followed: says what came of it and returns the exit code. `waited`: the
 /// operator wanted to see it complete.
-int finish_create(bool json, const daemon::Json& group, bool waited);
+int finish_order(bool json, identity::CommandAction action, const daemon::Json& group, bool waited);
 
 }  // namespace gkmpd::ctl

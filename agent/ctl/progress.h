@@ -1,10 +1,11 @@
-// What has happened to a group between two looks at it, and whether its creation has ended.
+// What has happened to a group between two looks at it, and whether what was ordered has ended.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "agent/daemon/views.h"
+#include "agent/identity/command.h"
 
 namespace gkmpd::ctl {
 
@@ -12,22 +13,24 @@ namespace gkmpd::ctl {
 [[nodiscard]] std::string text_at(const daemon::Json& object, const std::string& key);
 
 /// One line for each member whose state differs ("demo: b keyed (2 of 3)"), for the group's own
-/// state, and for its installation. `before` may be null: then everything is new.
+/// state, for its installation, and for a rekey. `before` may be null: then everything is new.
 [[nodiscard]] std::vector<std::string> progress_lines(const daemon::Json& before,
                                                       const daemon::Json& now);
 
 enum class Verdict {
   kGoing,
-  kDone,    // every listed member is keyed and this host's kernel has the group
+  kDone,    // what was ordered stands, and the controller's kernel has it
   kFailed,  // and nothing will change that by itself
 };
 
-/// A member that did not answer is asked again by the agent, so silence alone is not the end; a
-/// refusal is, once nobody is on the way any more.
-[[nodiscard]] Verdict verdict_on(const daemon::Json& group);
+/// Of a creation every listed member is to be keyed; of a rekey a new epoch is to be there. A
+/// member that did not answer is asked again by the agent, and a rekey that failed is made again,
+/// so those alone are not the end; a refusal is, once nobody is on the way any more.
+[[nodiscard]] Verdict verdict_on(identity::CommandAction action, const daemon::Json& group);
 
-/// What is missing: members that are not keyed with their cause, the group's own failure, the
-/// kernel's. Empty if nothing is.
-[[nodiscard]] std::vector<std::string> reasons(const daemon::Json& group);
+/// What is missing of what was ordered: members that are not keyed, or the new epoch, with their
+/// cause; the group's own failure; the kernel's. Empty if nothing is.
+[[nodiscard]] std::vector<std::string> reasons(identity::CommandAction action,
+                                               const daemon::Json& group);
 
 }  // namespace gkmpd::ctl

@@ -100,6 +100,9 @@ std::string group_text(const Json& group) {
   line("control", "control_multicast");
   line("rekey at", "rekey_at");
   line("not after", "not_after");
+  line("rekey at", "rekey_at");
+  if (cell(group, "rekey_ordered") == "yes") line("rekey ordered", "rekey_ordered");
+  line("rekey error", "rekey_error");
   line("installed", "installed");
   line("install error", "install_error");
   line("sending", "sending");

@@ -227,6 +227,7 @@ std::string Agent::answer(const Request& request) {
   struct Answer {
     Agent& agent;
     std::string operator()(const CreateGroupRequest& r) const { return agent.create_group(r); }
+    std::string operator()(const OrderRequest& r) const { return agent.order_group(r); }
     std::string operator()(const ListGroupsRequest&) const {
       Json list = Json::array();
       for (const auto& group : agent.endpoint_.groups()) list.push_back(summary_json(group));
@@ -290,17 +291,24 @@ std::string Agent::show_group(const std::string& name) {
 }
 
 std::string Agent::create_group(const CreateGroupRequest& request) {
-  auto created = endpoint_.handle_command(now(), {request.token, request.members});
+  return answer_order(endpoint_.handle_command(now(), {request.token, request.members}));
+}
+
+std::string Agent::order_group(const OrderRequest& request) {
+  return answer_order(endpoint_.handle_order(now(), {request.command, request.token}));
+}
+
+std::string Agent::answer_order(const Result<GroupId>& taken) {
   drain();
-  if (!created) {
-    counters_.count(created.error().kind);
-    report({Report::Level::kWarning, "command-refused", "", "", created.error().text()});
-    return encode_refusal(created.error());
+  if (!taken) {
+    counters_.count(taken.error().kind);
+    report({Report::Level::kWarning, "command-refused", "", "", taken.error().text()});
+    return encode_refusal(taken.error());
   }
   for (const auto& group : endpoint_.groups()) {
-    if (group.id == *created) return encode_reply("group", to_json(group));
+    if (group.id == *taken) return encode_reply("group", to_json(group));
   }
-  return encode_refusal({kNoSuchGroup, to_hex(*created)});
+  return encode_refusal({kNoSuchGroup, to_hex(*taken)});
 }
 
 std::string Agent::snapshot(const WatchRequest& watch) const {

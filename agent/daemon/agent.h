@@ -64,6 +64,9 @@ class Agent {
   [[nodiscard]] bool compare(const IpAddress& data_address);
   [[nodiscard]] std::string answer(const Request& request);
   [[nodiscard]] std::string create_group(const CreateGroupRequest& request);
+  [[nodiscard]] std::string order_group(const OrderRequest& request);
+  /// The group that the endpoint has taken an order for, or why it has not.
+  [[nodiscard]] std::string answer_order(const Result<GroupId>& taken);
   /// Of one group, or of all if that is empty.
   [[nodiscard]] std::string list_sas(const std::string& group);
   [[nodiscard]] std::string show_group(const std::string& name);

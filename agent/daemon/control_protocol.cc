@@ -7,12 +7,13 @@
 
 #include "agent/daemon/base64.h"
 #include "agent/daemon/errors.h"
-#include "agent/identity/token.h"
+#include "agent/identity/command.h"
 
 namespace gkmpd::daemon {
 namespace {
 
 constexpr std::string_view kCreate = "group-create";
+constexpr std::string_view kOrder = "group-order";
 constexpr std::string_view kList = "group-list";
 constexpr std::string_view kShow = "group-show";
 constexpr std::string_view kStatus = "status";
@@ -66,19 +67,35 @@ class Fields {
   std::map<std::string, std::string> fields_;
 };
 
-Result<Request> decode_create(Fields& fields) {
-  const auto token = fields.take("token");
-  auto members = fields.take("members");
-  if (!token || !members) return fail(kBadRequest, "group-create wants token and members");
-  auto octets = from_base64(*token);
-  if (!octets) return fail(kBadRequest, "token is not base64");
-  if (octets->size() > identity::kMaxTokenSize) {
-    return fail(kBadRequest, fmt::format("token has more than {} octets", identity::kMaxTokenSize));
+/// Octets in base64 under `key`, `most` of them at most.
+Result<Bytes> take_octets(Fields& fields, const std::string& key, std::size_t most) {
+  const auto text = fields.take(key);
+  if (!text) return fail(kBadRequest, fmt::format("{} is missing", key));
+  auto octets = from_base64(*text);
+  if (!octets) return fail(kBadRequest, fmt::format("{} is not base64", key));
+  if (octets->size() > most) {
+    return fail(kBadRequest, fmt::format("{} has more than {} octets", key, most));
   }
+  return *std::move(octets);
+}
+
+Result<Request> decode_create(Fields& fields) {
+  auto token = take_octets(fields, "token", identity::kMaxTokenSize);
+  if (!token) return pass_on(token);
+  auto members = fields.take("members");
+  if (!members) return fail(kBadRequest, "members is missing");
   if (members->size() > kMaxMemberListSize) {
     return fail(kBadRequest, fmt::format("members has more than {} octets", kMaxMemberListSize));
   }
-  return CreateGroupRequest{*std::move(octets), *std::move(members)};
+  return CreateGroupRequest{*std::move(token), *std::move(members)};
+}
+
+Result<Request> decode_order(Fields& fields) {
+  auto token = take_octets(fields, "token", identity::kMaxTokenSize);
+  if (!token) return pass_on(token);
+  auto command = take_octets(fields, "command", identity::kMaxCommandSize);
+  if (!command) return pass_on(command);
+  return OrderRequest{*std::move(token), *std::move(command)};
 }
 
 Result<std::string> group_name(std::optional<std::string> name) {
@@ -111,13 +128,14 @@ Json encode_of_group(std::string_view kind, const std::string& group) {
 
 Result<Request> decode_kind(std::string_view kind, Fields& fields) {
   if (kind == kCreate) return decode_create(fields);
+  if (kind == kOrder) return decode_order(fields);
   if (kind == kList) return ListGroupsRequest{};
   if (kind == kShow) return decode_show(fields);
   if (kind == kStatus) return StatusRequest{};
   if (kind == kSas) return decode_of_group<ListSasRequest>(fields);
   if (kind == kWatch) return decode_of_group<WatchRequest>(fields);
-  return fail(kUnknownRequest, fmt::format("known are {}, {}, {}, {}, {}, {}", kCreate, kList,
-                                           kShow, kStatus, kSas, kWatch));
+  return fail(kUnknownRequest, fmt::format("known are {}, {}, {}, {}, {}, {}, {}", kCreate, kOrder,
+                                           kList, kShow, kStatus, kSas, kWatch));
 }
 
 /// Octets that are no UTF-8 become replacement characters: a log text must not cost the reply.
@@ -128,6 +146,9 @@ std::string line_of(const Json& json) {
 struct Encode {
   Json operator()(const CreateGroupRequest& r) const {
     return {{"request", kCreate}, {"token", to_base64(r.token)}, {"members", r.members}};
+  }
+  Json operator()(const OrderRequest& r) const {
+    return {{"request", kOrder}, {"token", to_base64(r.token)}, {"command", to_base64(r.command)}};
   }
   Json operator()(const ListGroupsRequest&) const { return {{"request", kList}}; }
   Json operator()(const ShowGroupRequest& r) const {

@@ -25,6 +25,12 @@ struct CreateGroupRequest {
   std::string members;  // text of the member list
   friend bool operator==(const CreateGroupRequest&, const CreateGroupRequest&) = default;
 };
+/// An order that a commander signed, other than to create a group.
+struct OrderRequest {
+  Bytes token;    // CMS, DER
+  Bytes command;  // likewise
+  friend bool operator==(const OrderRequest&, const OrderRequest&) = default;
+};
 struct ListGroupsRequest {
   friend bool operator==(const ListGroupsRequest&, const ListGroupsRequest&) = default;
 };
@@ -46,8 +52,8 @@ struct WatchRequest {
   friend bool operator==(const WatchRequest&, const WatchRequest&) = default;
 };
 
-using Request = std::variant<CreateGroupRequest, ListGroupsRequest, ShowGroupRequest, StatusRequest,
-                             ListSasRequest, WatchRequest>;
+using Request = std::variant<CreateGroupRequest, OrderRequest, ListGroupsRequest, ShowGroupRequest,
+                             StatusRequest, ListSasRequest, WatchRequest>;
 
 /// One line, its end left out. Refused, as `control.bad-request`: anything but one object, unknown,
 /// repeated, missing or mistyped keys, nesting, a bad name, bad base64; `control.unknown-request`.

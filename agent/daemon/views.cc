@@ -123,6 +123,8 @@ Json to_json(const protocol::GroupView& group) {
               {"installed", group.installed},
               {"install_error", group.install_error},
               {"outbound_burnt", group.outbound_burnt},
+              {"rekey_ordered", group.rekey_ordered},
+              {"rekey_error", group.rekey_error},
               {"members", std::move(members)}};
 }
 

@@ -1,5 +1,5 @@
-// gkmpctl group create --controller, as far as it goes without a controller. What becomes of an
-// order that is taken is seen in tests/kernel/lab/commands.
+// gkmpctl group create and group rekey with --controller, as far as they go without a controller.
+// What becomes of an order that is taken is seen in tests/kernel/lab/commands.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-class NetworkCreateTest : public testing::Test {
+class NetworkOrderTest : public testing::Test {
  protected:
   void SetUp() override {
     succeeds(place_.init());
@@ -44,7 +44,7 @@ class NetworkCreateTest : public testing::Test {
   Workplace place_;
 };
 
-TEST_F(NetworkCreateTest, WantsAllPapersOrNone) {
+TEST_F(NetworkOrderTest, WantsAllPapersOrNone) {
   EXPECT_EQ(
       place_.gkmpctl("group create demo.token --members members.toml --controller 127.0.0.1").code,
       2);
@@ -54,7 +54,7 @@ TEST_F(NetworkCreateTest, WantsAllPapersOrNone) {
       place_.gkmpctl("group create demo.token --members members.toml --address 127.0.0.1").code, 2);
 }
 
-TEST_F(NetworkCreateTest, SaysThatNobodyAnswers) {
+TEST_F(NetworkOrderTest, SaysThatNobodyAnswers) {
   const Outcome outcome = create("127.0.0.1:9", "--wait 1");
   EXPECT_EQ(outcome.code, 3);
   EXPECT_THAT(outcome.output,
@@ -64,7 +64,20 @@ TEST_F(NetworkCreateTest, SaysThatNobodyAnswers) {
   EXPECT_THAT(json.output, HasSubstr("\"error\": \"ctl.agent-unreachable\""));
 }
 
-TEST_F(NetworkCreateTest, SaysWhatItDropped) {
+TEST_F(NetworkOrderTest, ARekeyGoesTheSameWay) {
+  const std::string order = "group rekey demo.token --cert chief.pem --key chief.key";
+  const std::string network = order + " --controller 127.0.0.1:9";
+  EXPECT_EQ(place_.gkmpctl(network).code, 2) << "the controller is checked";
+  EXPECT_EQ(place_.gkmpctl(order + " --anchor ca/anchor.pem --crl ca/crl.pem").code, 2);
+  EXPECT_EQ(place_.gkmpctl(order + " --members members.toml").code, 2);
+  const Outcome outcome =
+      place_.gkmpctl(network + " --anchor ca/anchor.pem --crl ca/crl.pem --wait 1");
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.output,
+              HasSubstr("ctl.agent-unreachable: no answer from 127.0.0.1:9 within 1 s"));
+}
+
+TEST_F(NetworkOrderTest, SaysWhatItDropped) {
   const Fd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in own{};
   own.sin_family = AF_INET;
@@ -89,7 +102,7 @@ TEST_F(NetworkCreateTest, SaysWhatItDropped) {
   EXPECT_THAT(outcome.output, HasSubstr("within 2 s; dropped: wire.truncated 1"));
 }
 
-TEST_F(NetworkCreateTest, RefusesBeforeItAsks) {
+TEST_F(NetworkOrderTest, RefusesBeforeItAsks) {
   Outcome outcome = create("nowhere");
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.output, HasSubstr("ctl.bad-address"));
@@ -103,7 +116,7 @@ TEST_F(NetworkCreateTest, RefusesBeforeItAsks) {
   EXPECT_THAT(outcome.output, HasSubstr("identity.not-commander"));
 }
 
-TEST_F(NetworkCreateTest, SaysWhatToDoAboutAListThatIsTooLong) {
+TEST_F(NetworkOrderTest, SaysWhatToDoAboutAListThatIsTooLong) {
   place_.write("members.toml", list() + "#" + std::string(65'535, 'x') + "\n");
   sign();
   const Outcome outcome = create("127.0.0.1:9");

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/daemon/errors.h"
-#include "agent/identity/token.h"
+#include "agent/identity/command.h"
 
 namespace gkmpd::daemon {
 namespace {
@@ -21,6 +21,8 @@ TEST(ControlProtocol, EveryRequestComesBack) {
   const Request requests[] = {
       CreateGroupRequest{{0, 1, 255}, "kind = \"x\"\n[[member]]\n"},
       CreateGroupRequest{},
+      OrderRequest{{0, 1, 255}, {7}},
+      OrderRequest{},
       ListGroupsRequest{},
       ShowGroupRequest{"demo"},
       StatusRequest{},
@@ -62,6 +64,10 @@ TEST(ControlProtocol, KeysThatDoNotBelongAreRefused) {
   expect_refused(R"({"request":"group-create","token":"AAAA"})");
   expect_refused(R"({"request":"group-create","members":""})");
   expect_refused(R"({"request":"group-create","token":"A","members":""})");
+  expect_refused(R"({"request":"group-order","token":"AAAA"})");
+  expect_refused(R"({"request":"group-order","command":"AAAA"})");
+  expect_refused(R"({"request":"group-order","token":"AAAA","command":"A"})");
+  expect_refused(R"({"request":"group-order","token":"AAAA","command":"AAAA","members":""})");
   expect_refused(R"({"request":"stop"})", kUnknownRequest);
 }
 
@@ -76,6 +82,9 @@ TEST(ControlProtocol, LargestTokenAndListFitALine) {
 
 TEST(ControlProtocol, WhatIsTooLargeIsRefused) {
   std::string line = encode_request(CreateGroupRequest{Bytes(identity::kMaxTokenSize + 1, 0), ""});
+  line.pop_back();
+  expect_refused(line);
+  line = encode_request(OrderRequest{{}, Bytes(identity::kMaxCommandSize + 1, 0)});
   line.pop_back();
   expect_refused(line);
   line = encode_request(CreateGroupRequest{{}, std::string(kMaxMemberListSize + 1, 'a')});

@@ -25,6 +25,8 @@ protocol::GroupView controlled_group() {
   group.control_multicast = {*IpAddress::parse("239.1.1.2"), 8480};
   group.not_after = kTime;
   group.installed = true;
+  group.rekey_ordered = true;
+  group.rekey_error = "keys.odd";
   group.members = {
       {"b", IpAddress::parse("10.9.0.2"), protocol::MemberState::kKeyed, ""},
       {"c", std::nullopt, protocol::MemberState::kFailed, "protocol.timeout"},
@@ -44,6 +46,9 @@ TEST(Views, GroupHasItsPromisedShape) {
       "\"not_after\":\"2027-01-15T08:00:00Z\",\"rekey_at\":null,\"sending\":false,"
       "\"installed\":true,\"install_error\":\"\",\"outbound_burnt\":false,\"members\":[{\"name\":"
       "\"b\",\"address\":"
+      "\"installed\":true,\"install_error\":\"\",\"outbound_burnt\":false,"
+      "\"rekey_ordered\":true,\"rekey_error\":\"keys.odd\",\"members\":[{\"name\":\"b\","
+      "\"address\":"
       "\"10.9.0.2\","
       "\"state\":\"keyed\",\"why\":\"\"},{\"name\":\"c\",\"address\":null,"
       "\"state\":\"failed\",\"why\":\"protocol.timeout\"}]}");

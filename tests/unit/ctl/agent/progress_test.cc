@@ -11,6 +11,7 @@ namespace {
 using daemon::Json;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using enum identity::CommandAction;
 
 Json member(const std::string& name, const std::string& state, const std::string& why = "") {
   return Json{{"name", name}, {"address", nullptr}, {"state", state}, {"why", why}};
@@ -46,6 +47,21 @@ TEST(Progress, KernelAndSendingAreTold) {
                           "demo: this host sends under the group's key"));
 }
 
+TEST(Progress, ARekeyIsTold) {
+  Json before = group("active", true, {});
+  before["tuple"] = "1.1.0.1";
+  before["rekey_ordered"] = false;
+  Json now = before;
+  now["rekey_ordered"] = true;
+  now["rekey_error"] = "protocol.save-failed";
+  EXPECT_THAT(progress_lines(before, now),
+              ElementsAre("demo: to be rekeyed", "demo: not rekeyed: protocol.save-failed"));
+  Json done = before;
+  done["tuple"] = "1.1.0.2";
+  done["rekey_error"] = "";
+  EXPECT_THAT(progress_lines(now, done), ElementsAre("demo: epoch 1.1.0.2"));
+}
+
 TEST(Progress, ACommanderElsewhereIsToldWhoseKernelItIs) {
   Json before = group("active", false, {});
   before["role"] = "controller";
@@ -56,7 +72,8 @@ TEST(Progress, ACommanderElsewhereIsToldWhoseKernelItIs) {
   EXPECT_THAT(progress_lines(before, now),
               ElementsAre("demo: installed in the controller's kernel",
                           "demo: the controller sends under the group's key"));
-  EXPECT_THAT(reasons(before), ElementsAre("the controller's kernel does not hold the group"));
+  EXPECT_THAT(reasons(kCreate, before),
+              ElementsAre("the controller's kernel does not hold the group"));
 }
 
 TEST(Progress, TextOfOthersCannotSteerATerminal) {
@@ -67,33 +84,55 @@ TEST(Progress, TextOfOthersCannotSteerATerminal) {
 
 TEST(Verdict, DoneWhenAllAreKeyedAndInstalled) {
   const auto keyed = member("b", "keyed");
-  EXPECT_EQ(verdict_on(group("active", true, {keyed, keyed})), Verdict::kDone);
-  EXPECT_EQ(verdict_on(group("active", false, {keyed})), Verdict::kGoing);
-  EXPECT_EQ(verdict_on(group("active", true, {keyed, member("c", "asked")})), Verdict::kGoing);
+  EXPECT_EQ(verdict_on(kCreate, group("active", true, {keyed, keyed})), Verdict::kDone);
+  EXPECT_EQ(verdict_on(kCreate, group("active", false, {keyed})), Verdict::kGoing);
+  EXPECT_EQ(verdict_on(kCreate, group("active", true, {keyed, member("c", "asked")})),
+            Verdict::kGoing);
 }
 
 TEST(Verdict, FailedWhenNothingWillChangeIt) {
   const auto keyed = member("b", "keyed");
   const auto refused = member("c", "failed", "identity.revoked");
-  EXPECT_EQ(verdict_on(group("failed", false, {})), Verdict::kFailed);
-  EXPECT_EQ(verdict_on(group("pending", true, {keyed, refused})), Verdict::kFailed);
+  EXPECT_EQ(verdict_on(kCreate, group("failed", false, {})), Verdict::kFailed);
+  EXPECT_EQ(verdict_on(kCreate, group("pending", true, {keyed, refused})), Verdict::kFailed);
   // Somebody is still on the way: the operator sees the whole outcome.
-  EXPECT_EQ(verdict_on(group("pending", true, {member("d", "asked"), refused})), Verdict::kGoing);
+  EXPECT_EQ(verdict_on(kCreate, group("pending", true, {member("d", "asked"), refused})),
+            Verdict::kGoing);
   // The agent asks silent members again.
-  EXPECT_EQ(verdict_on(group("pending", true, {keyed, member("c", "failed", "protocol.timeout")})),
+  EXPECT_EQ(verdict_on(kCreate,
+                       group("pending", true, {keyed, member("c", "failed", "protocol.timeout")})),
             Verdict::kGoing);
   Json not_installed = group("active", false, {keyed});
   not_installed["install_error"] = "daemon.outbound-burnt";
-  EXPECT_EQ(verdict_on(not_installed), Verdict::kFailed);
+  EXPECT_EQ(verdict_on(kCreate, not_installed), Verdict::kFailed);
+}
+
+TEST(Verdict, OfARekeyIsAboutTheNewEpoch) {
+  Json now = group("active", true, {member("b", "failed", "identity.revoked")});
+  now["rekey_ordered"] = true;
+  now["rekey_error"] = "protocol.save-failed";
+  EXPECT_EQ(verdict_on(kRekey, now), Verdict::kGoing) << "it is made again";
+  EXPECT_THAT(reasons(kRekey, now),
+              ElementsAre("the new epoch is not there yet: protocol.save-failed"));
+  now["rekey_ordered"] = false;
+  EXPECT_EQ(verdict_on(kRekey, now), Verdict::kDone);
+  EXPECT_THAT(reasons(kRekey, now), IsEmpty());
+  now["installed"] = false;
+  EXPECT_EQ(verdict_on(kRekey, now), Verdict::kGoing);
+  now["install_error"] = "xfrm.refused";
+  EXPECT_EQ(verdict_on(kRekey, now), Verdict::kFailed);
+  now["state"] = "expired";
+  now["rekey_ordered"] = true;
+  EXPECT_EQ(verdict_on(kRekey, now), Verdict::kFailed);
 }
 
 TEST(Reasons, NameEverythingThatIsMissing) {
-  EXPECT_THAT(reasons(group("active", true, {member("b", "keyed")})), IsEmpty());
+  EXPECT_THAT(reasons(kCreate, group("active", true, {member("b", "keyed")})), IsEmpty());
   Json bad = group("failed", false, {member("b", "keyed"), member("c", "failed", "x")});
   bad["why"] = "protocol.no-member-answered";
   bad["install_error"] = "xfrm.refused";
   EXPECT_THAT(
-      reasons(bad),
+      reasons(kCreate, bad),
       ElementsAre("the group failed: protocol.no-member-answered", "c is not keyed (failed): x",
                   "this host's kernel does not hold the group: xfrm.refused"));
 }
@@ -102,8 +141,8 @@ TEST(Progress, JsonOfAnotherShapeIsNoCrash) {
   for (const auto& odd : {Json(), Json(7), Json::array(), Json{{"members", 7}},
                           Json{{"members", {1, "x", nullptr}}, {"name", 3}}}) {
     (void)progress_lines(odd, odd);
-    EXPECT_NE(verdict_on(odd), Verdict::kDone);
-    EXPECT_FALSE(reasons(odd).empty());
+    EXPECT_NE(verdict_on(kCreate, odd), Verdict::kDone);
+    EXPECT_FALSE(reasons(kCreate, odd).empty());
   }
 }
 

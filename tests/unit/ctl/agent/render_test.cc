@@ -51,6 +51,15 @@ TEST(Render, SasAreATable) {
   EXPECT_EQ(sas_text(Json::array()), "no SAs\n");
 }
 
+TEST(Render, GroupShowsARekeyThatIsOrdered) {
+  protocol::GroupView group = some_group();
+  group.rekey_ordered = true;
+  group.rekey_error = "protocol.save-failed";
+  const auto text = group_text(daemon::to_json(group));
+  EXPECT_THAT(text, HasSubstr("rekey ordered  yes\n"));
+  EXPECT_THAT(text, HasSubstr("rekey error    protocol.save-failed\n"));
+}
+
 TEST(Render, GroupShowsItsMembers) {
   const auto text = group_text(daemon::to_json(some_group()));
   EXPECT_THAT(text, HasSubstr("group         demo\n"));
@@ -58,6 +67,7 @@ TEST(Render, GroupShowsItsMembers) {
   EXPECT_THAT(text, HasSubstr("b            10.9.0.2  keyed   -\n"));
   // What is not there has no line.
   EXPECT_THAT(text, Not(HasSubstr("epoch")));
+  EXPECT_THAT(text, Not(HasSubstr("rekey")));
 }
 
 TEST(Render, GroupShowsWhatItsSendersCameTo) {
