@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "agent/crypto/hash.h"
+#include "agent/protocol/order.h"
 
 namespace gkmpd::sim {
 namespace {
@@ -29,6 +30,14 @@ bool is_verbose() { return std::getenv("GKMPD_SIM_VERBOSE") != nullptr; }
 
 std::uint64_t sub_seed(std::uint64_t seed, std::uint64_t use) {
   return Prng(seed ^ (use * 0xd6e8feb86659fd93)).next();
+}
+
+/// As an honest commander signs, after `change`, if there is one.
+Result<Bytes> sign_changed(identity::CommandText text,
+                           const std::function<void(identity::CommandText&)>& change,
+                           const test::TestHost& commander, Now now) {
+  if (change) change(text);
+  return identity::sign_command(text, commander.certificate, commander.key, {}, now.wall);
 }
 
 }  // namespace
@@ -134,9 +143,7 @@ Result<void> World::order(HostIndex index, const GroupPlan& plan, OrderOptions o
   const test::TestHost& identity = *host.setup.identity;
   const Now now = now_at(host);
   auto sign = [&identity, now, change = options.change](const identity::CommandText& text) {
-    identity::CommandText changed = text;
-    if (change) change(changed);
-    return identity::sign_command(changed, identity.certificate, identity.key, {}, now.wall);
+    return sign_changed(text, change, identity, now);
   };
   auto commander = protocol::Commander::make(
       {.trust = *host.setup.trust,
@@ -146,7 +153,7 @@ Result<void> World::order(HostIndex index, const GroupPlan& plan, OrderOptions o
        .controller = options.controller.value_or(setup(plan.controller).address),
        .counter = options.counter,
        .sign = std::move(sign)},
-      {plan.token, plan.member_list}, *host.random, now);
+      {plan.token, plan.member_list, options.action}, *host.random, now);
   if (!commander) return pass_on(commander);
   host.commander.emplace(std::move(*commander));
   ++host.incarnation;
@@ -215,6 +222,20 @@ Result<GroupId> World::join(HostIndex index, const GroupPlan& plan) {
   auto outcome = host.endpoint->handle_join(now_at(host), plan.name(), controller);
   note(index, "join-wanted", {});
   after_input(index);
+  return outcome;
+}
+
+Result<GroupId> World::order_here(HostIndex controller, const HostSetup& commander,
+                                  const GroupPlan& plan, const OrderOptions& options) {
+  Host& host = *hosts_[controller];
+  const Now now = now_at(host);
+  const auto text = protocol::order_text(options.action, plan.name(), crypto::sha256({plan.token}),
+                                         host.endpoint->self().name, options.counter, now);
+  auto signed_order = sign_changed(text, options.change, *commander.identity, now);
+  if (!signed_order) return pass_on(signed_order);
+  auto outcome = host.endpoint->handle_order(now, {*signed_order, plan.token});
+  note(controller, "order here", {});
+  after_input(controller);
   return outcome;
 }
 

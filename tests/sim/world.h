@@ -105,11 +105,15 @@ class World {
     std::uint64_t counter = 1;
     std::optional<SocketAddress> controller;  // else the plan's
     std::function<void(identity::CommandText&)> change;
+    identity::CommandAction action = identity::CommandAction::kCreate;
   };
   /// Gives an order from there, in a session of its own; the last one is forgotten.
   [[nodiscard]] Result<void> order(HostIndex commander, const GroupPlan& plan,
                                    OrderOptions options);
   [[nodiscard]] const protocol::Commander& commander(HostIndex commander) const;
+  /// Gives an order that `commander` has signed to the agent of the controller's own host.
+  [[nodiscard]] Result<GroupId> order_here(HostIndex controller, const HostSetup& commander,
+                                           const GroupPlan& plan, const OrderOptions& options);
 
   /// Tells the rules what to expect of a group. Before the first command.
   void watch(const GroupPlan& plan) { keys_.watch(plan.facts); }

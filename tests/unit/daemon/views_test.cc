@@ -44,8 +44,6 @@ TEST(Views, GroupHasItsPromisedShape) {
       "\"epoch_id\":\"cd000000000000000000000000000000\",\"data_address\":\"239.1.1.1\","
       "\"data_port\":5000,\"control_multicast\":\"239.1.1.2:8480\","
       "\"not_after\":\"2027-01-15T08:00:00Z\",\"rekey_at\":null,\"sending\":false,"
-      "\"installed\":true,\"install_error\":\"\",\"outbound_burnt\":false,\"members\":[{\"name\":"
-      "\"b\",\"address\":"
       "\"installed\":true,\"install_error\":\"\",\"outbound_burnt\":false,"
       "\"rekey_ordered\":true,\"rekey_error\":\"keys.odd\",\"members\":[{\"name\":\"b\","
       "\"address\":"
@@ -86,12 +84,6 @@ TEST(Views, AGroupWithoutEpochSaysNull) {
   EXPECT_TRUE(to_json(group)["tuple"].is_null());
   EXPECT_TRUE(to_json(group)["not_after"].is_null());
   EXPECT_TRUE(to_json(group)["epoch_id"].is_null());
-}
-
-TEST(Views, AnEpochThatIsRekeyedSaysWhen) {
-  protocol::GroupView group = controlled_group();
-  group.rekey_at = kTime - seconds(300);
-  EXPECT_EQ(to_json(group)["rekey_at"], "2027-01-15T07:55:00Z");
 }
 
 TEST(Views, SummaryCountsMembers) {
