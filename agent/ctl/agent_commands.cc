@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/ctl/client.h"
+#include "agent/ctl/join_command.h"
 #include "agent/ctl/order_commands.h"
 #include "agent/ctl/output.h"
 #include "agent/ctl/progress.h"
@@ -105,6 +106,8 @@ void add_agent_commands(CLI::App& app, int& exit_code) {
   CLI::App* show_app = group->add_subcommand("show", "one group and its members")->fallthrough();
   show_app->add_option("name", options->group, "group name")->required();
   run_as(show_app, exit_code, options, show);
+
+  add_join_command(app, exit_code, {options, &options->socket});
 
   CLI::App* status_app = app.add_subcommand("status", "state of the agent")->fallthrough();
   run_as(status_app, exit_code, options, status);

@@ -16,6 +16,8 @@ using daemon::Json;
 constexpr std::string_view kKeyed = "keyed";
 constexpr std::string_view kFailedState = "failed";
 constexpr std::string_view kExpiredState = "expired";
+constexpr std::string_view kActiveState = "active";
+constexpr std::string_view kPendingState = "pending";
 constexpr std::string_view kSilence = "protocol.timeout";
 
 bool is_true(const Json& object, const std::string& key) {
@@ -153,6 +155,14 @@ Verdict verdict_on(identity::CommandAction action, const Json& group) {
       return verdict_on_rekey(group);
   }
   return Verdict::kFailed;
+}
+
+Verdict verdict_on_join(const Json& group) {
+  const std::string state = text_at(group, "state");
+  if (state == kFailedState) return Verdict::kFailed;
+  if (state != kActiveState && state != kPendingState) return Verdict::kGoing;
+  if (is_true(group, "installed")) return Verdict::kDone;
+  return text_at(group, "install_error").empty() ? Verdict::kGoing : Verdict::kFailed;
 }
 
 std::vector<std::string> reasons(identity::CommandAction action, const Json& group) {

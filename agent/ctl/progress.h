@@ -28,6 +28,10 @@ enum class Verdict {
 /// so those alone are not the end; a refusal is, once nobody is on the way any more.
 [[nodiscard]] Verdict verdict_on(identity::CommandAction action, const daemon::Json& group);
 
+/// Of a join: kDone once this host is keyed and its kernel has the group, kFailed once it is
+/// refused.
+[[nodiscard]] Verdict verdict_on_join(const daemon::Json& group);
+
 /// What is missing of what was ordered: members that are not keyed, or the new epoch, with their
 /// cause; the group's own failure; the kernel's. Empty if nothing is.
 [[nodiscard]] std::vector<std::string> reasons(identity::CommandAction action,

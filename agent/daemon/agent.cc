@@ -228,6 +228,7 @@ std::string Agent::answer(const Request& request) {
     Agent& agent;
     std::string operator()(const CreateGroupRequest& r) const { return agent.create_group(r); }
     std::string operator()(const OrderRequest& r) const { return agent.order_group(r); }
+    std::string operator()(const JoinGroupRequest& r) const { return agent.join_group(r); }
     std::string operator()(const ListGroupsRequest&) const {
       Json list = Json::array();
       for (const auto& group : agent.endpoint_.groups()) list.push_back(summary_json(group));
@@ -296,6 +297,12 @@ std::string Agent::create_group(const CreateGroupRequest& request) {
 
 std::string Agent::order_group(const OrderRequest& request) {
   return answer_order(endpoint_.handle_order(now(), {request.command, request.token}));
+}
+
+std::string Agent::join_group(const JoinGroupRequest& request) {
+  SocketAddress controller = request.controller;
+  if (controller.port == 0) controller.port = config_.port;
+  return answer_order(endpoint_.handle_join(now(), request.name, controller));
 }
 
 std::string Agent::answer_order(const Result<GroupId>& taken) {

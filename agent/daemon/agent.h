@@ -65,6 +65,7 @@ class Agent {
   [[nodiscard]] std::string answer(const Request& request);
   [[nodiscard]] std::string create_group(const CreateGroupRequest& request);
   [[nodiscard]] std::string order_group(const OrderRequest& request);
+  [[nodiscard]] std::string join_group(const JoinGroupRequest& request);
   /// The group that the endpoint has taken an order for, or why it has not.
   [[nodiscard]] std::string answer_order(const Result<GroupId>& taken);
   /// Of one group, or of all if that is empty.

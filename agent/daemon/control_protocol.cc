@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::string_view kCreate = "group-create";
 constexpr std::string_view kOrder = "group-order";
+constexpr std::string_view kJoin = "group-join";
 constexpr std::string_view kList = "group-list";
 constexpr std::string_view kShow = "group-show";
 constexpr std::string_view kStatus = "status";
@@ -104,6 +106,27 @@ Result<std::string> group_name(std::optional<std::string> name) {
   return *std::move(name);
 }
 
+Result<std::uint16_t> port_of(const std::optional<std::string>& text) {
+  if (!text) return std::uint16_t{0};
+  std::uint16_t port = 0;
+  const auto read = std::from_chars(text->data(), text->data() + text->size(), port);
+  if (read.ec != std::errc() || read.ptr != text->data() + text->size() || port == 0) {
+    return fail(kBadRequest, "port is no port");
+  }
+  return port;
+}
+
+Result<Request> decode_join(Fields& fields) {
+  auto name = group_name(fields.take("group"));
+  if (!name) return pass_on(name);
+  const auto text = fields.take("controller");
+  const auto address = text ? IpAddress::parse(*text) : std::nullopt;
+  if (!address) return fail(kBadRequest, "controller must be an address");
+  auto port = port_of(fields.take("port"));
+  if (!port) return pass_on(port);
+  return JoinGroupRequest{*std::move(name), {*address, *port}};
+}
+
 Result<Request> decode_show(Fields& fields) {
   auto name = group_name(fields.take("group"));
   if (!name) return pass_on(name);
@@ -129,13 +152,14 @@ Json encode_of_group(std::string_view kind, const std::string& group) {
 Result<Request> decode_kind(std::string_view kind, Fields& fields) {
   if (kind == kCreate) return decode_create(fields);
   if (kind == kOrder) return decode_order(fields);
+  if (kind == kJoin) return decode_join(fields);
   if (kind == kList) return ListGroupsRequest{};
   if (kind == kShow) return decode_show(fields);
   if (kind == kStatus) return StatusRequest{};
   if (kind == kSas) return decode_of_group<ListSasRequest>(fields);
   if (kind == kWatch) return decode_of_group<WatchRequest>(fields);
-  return fail(kUnknownRequest, fmt::format("known are {}, {}, {}, {}, {}, {}, {}", kCreate, kOrder,
-                                           kList, kShow, kStatus, kSas, kWatch));
+  return fail(kUnknownRequest, fmt::format("known are {}, {}, {}, {}, {}, {}, {}, {}", kCreate,
+                                           kOrder, kJoin, kList, kShow, kStatus, kSas, kWatch));
 }
 
 /// Octets that are no UTF-8 become replacement characters: a log text must not cost the reply.
@@ -149,6 +173,11 @@ struct Encode {
   }
   Json operator()(const OrderRequest& r) const {
     return {{"request", kOrder}, {"token", to_base64(r.token)}, {"command", to_base64(r.command)}};
+  }
+  Json operator()(const JoinGroupRequest& r) const {
+    Json json{{"request", kJoin}, {"group", r.name}, {"controller", r.controller.ip.text()}};
+    if (r.controller.port != 0) json["port"] = std::to_string(r.controller.port);
+    return json;
   }
   Json operator()(const ListGroupsRequest&) const { return {{"request", kList}}; }
   Json operator()(const ShowGroupRequest& r) const {

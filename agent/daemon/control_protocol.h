@@ -31,6 +31,12 @@ struct OrderRequest {
   Bytes command;  // likewise
   friend bool operator==(const OrderRequest&, const OrderRequest&) = default;
 };
+/// This host is to ask a controller to be keyed.
+struct JoinGroupRequest {
+  std::string name;
+  SocketAddress controller;  // port 0: this agent's own
+  friend bool operator==(const JoinGroupRequest&, const JoinGroupRequest&) = default;
+};
 struct ListGroupsRequest {
   friend bool operator==(const ListGroupsRequest&, const ListGroupsRequest&) = default;
 };
@@ -52,8 +58,8 @@ struct WatchRequest {
   friend bool operator==(const WatchRequest&, const WatchRequest&) = default;
 };
 
-using Request = std::variant<CreateGroupRequest, OrderRequest, ListGroupsRequest, ShowGroupRequest,
-                             StatusRequest, ListSasRequest, WatchRequest>;
+using Request = std::variant<CreateGroupRequest, OrderRequest, JoinGroupRequest, ListGroupsRequest,
+                             ShowGroupRequest, StatusRequest, ListSasRequest, WatchRequest>;
 
 /// One line, its end left out. Refused, as `control.bad-request`: anything but one object, unknown,
 /// repeated, missing or mistyped keys, nesting, a bad name, bad base64; `control.unknown-request`.

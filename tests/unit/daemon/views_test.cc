@@ -86,6 +86,12 @@ TEST(Views, AGroupWithoutEpochSaysNull) {
   EXPECT_TRUE(to_json(group)["epoch_id"].is_null());
 }
 
+TEST(Views, AnEpochThatIsRekeyedSaysWhen) {
+  protocol::GroupView group = controlled_group();
+  group.rekey_at = kTime - seconds(300);
+  EXPECT_EQ(to_json(group)["rekey_at"], "2027-01-15T07:55:00Z");
+}
+
 TEST(Views, SummaryCountsMembers) {
   const Json summary = summary_json(controlled_group());
   EXPECT_EQ(summary["members"], 2);

@@ -33,7 +33,8 @@ ErrorKind refusal_with(const MessageSample& sample, std::uint16_t tag, const Byt
   return refusal_of(sample.header.type, put_together(items));
 }
 
-/// Encrypted group keys of a download, the member list of a command, the cookie of a request to join.
+/// Encrypted group keys of a download, the member list of a command, the cookie of a request to
+/// join.
 bool is_optional(MessageType type, std::uint16_t tag) {
   return (type == MessageType::kDownloadGrpKeys && tag == 0x8011) ||
          (type == MessageType::kCommand && tag == 0x8036) ||
