@@ -712,7 +712,7 @@ def check_signatures(path):
     content = fields.pop("content")
     for kind in "p256", "p384", "ed25519":
         spki = fields.pop(f"{kind} public key")
-        for context in "create-1", "create-2", "negotiate-1", "statement", "heartbeat":
+        for context in "create-1", "create-2", "negotiate-1", "statement", "heartbeat", "join":
             signature = fields.pop(f"{kind} {context}")
             verify(spki, context, content, signature)
             try:

@@ -412,11 +412,10 @@ std::vector<KeyVectorFile> key_vector_files() {
 }
 
 const std::vector<SignatureUse>& signature_uses() {
-  static const std::vector<SignatureUse> uses = {{"create-1", SignatureContext::kCreate1},
-                                                 {"create-2", SignatureContext::kCreate2},
-                                                 {"negotiate-1", SignatureContext::kNegotiate1},
-                                                 {"statement", SignatureContext::kStatement},
-                                                 {"heartbeat", SignatureContext::kHeartbeat}};
+  static const std::vector<SignatureUse> uses = {
+      {"create-1", SignatureContext::kCreate1},       {"create-2", SignatureContext::kCreate2},
+      {"negotiate-1", SignatureContext::kNegotiate1}, {"statement", SignatureContext::kStatement},
+      {"heartbeat", SignatureContext::kHeartbeat},    {"join", SignatureContext::kJoin}};
   return uses;
 }
 

@@ -113,7 +113,8 @@ TEST(Header, EachFieldIsChecked) {
   }
 }
 
-const std::set<unsigned> kKnown = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 20, 23, 24, 25};
+const std::set<unsigned> kKnown = {1,  2,  3,  4,  5,  6,  7,  8,  9, 10,
+                                   11, 12, 15, 16, 17, 20, 23, 24, 25};
 
 TEST(Header, OnlyTheTypesThatHaveABodyAreKnown) {
   for (unsigned type = 0; type < 256; ++type) {
@@ -128,7 +129,7 @@ TEST(Header, OnlyTheTypesThatHaveABodyAreKnown) {
 TEST(Header, RolesFitTypes) {
   // By role: controller, member, commander.
   const std::array<std::set<unsigned>, 3> may_send = {
-      {{1, 3, 5, 6, 7, 8, 9, 11, 15, 16, 23}, {2, 4, 6, 8, 10, 16, 20}, {5, 7, 24, 25}}};
+      {{1, 3, 5, 6, 7, 8, 9, 11, 15, 16, 17, 23}, {2, 4, 6, 8, 10, 12, 16, 20}, {5, 7, 24, 25}}};
   for (const unsigned type : kKnown) {
     for (const unsigned role : {1U, 2U, 3U}) {
       Header header = some_header();

@@ -136,7 +136,7 @@ TEST(Messages, UnsignedPartIsAllBeforeTheSignature) {
   EXPECT_EQ(with_signature, (std::set<std::string_view>{
                                 "Create_Grp_Keys_1", "Create_Grp_Keys_2", "Create_Session_KEK_1",
                                 "Create_Session_KEK_2", "Negotiate_Grp_Keys_1",
-                                "Negotiate_Session_Keys_1", "Heartbeat"}));
+                                "Negotiate_Session_Keys_1", "Heartbeat", "Request_Group_Join"}));
 }
 
 TEST(Messages, VariableItemsTakeEveryLengthToTheirLimit) {
