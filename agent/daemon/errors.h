@@ -37,6 +37,7 @@ inline constexpr ErrorKind kRepairHeldBack{"daemon.repair-held-back"};
 inline constexpr ErrorKind kUdpTooLong{"udp.too-long"};
 inline constexpr ErrorKind kUdpOtherInterface{"udp.other-interface"};
 inline constexpr ErrorKind kUdpOtherDestination{"udp.other-destination"};
+inline constexpr ErrorKind kUdpNotForUnicast{"udp.not-for-unicast"};
 inline constexpr ErrorKind kUdpNotForMulticast{"udp.not-for-multicast"};
 inline constexpr ErrorKind kUdpNoPacketInfo{"udp.no-packet-info"};
 inline constexpr ErrorKind kUdpSendFailed{"udp.send-failed"};

@@ -41,6 +41,7 @@ std::optional<ErrorKind> refuse_arrival(const Arrival& arrival, const Reach& rea
     return std::nullopt;
   }
   if (arrival.destination != reach.own) return kUdpOtherDestination;
+  if (wire::is_multicast(static_cast<wire::MessageType>(arrival.type))) return kUdpNotForUnicast;
   if (!on_interface && arrival.interface != reach.loopback) return kUdpOtherInterface;
   return std::nullopt;
 }

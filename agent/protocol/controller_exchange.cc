@@ -36,12 +36,15 @@ ControllerExchange::ControllerExchange(Context& context, const identity::GroupTo
       join_(std::move(join)),
       channel_(context, wire::SenderRole::kController, token.policy.control_suite, token.group_id,
                join_ ? join_->exchange : context.random.array<8>(), member_.address,
-               context.opened_octets) {
+               join_ ? context.answered_octets : context.opened_octets) {
   if (join_) channel_.begin_with(join_->octets);
 }
 
-void ControllerExchange::join_repeated() {
-  if (std::holds_alternative<Opened>(state_)) channel_.resend();
+void ControllerExchange::join_repeated(Now now, ByteView request) {
+  if (!is_unanswered() || !equal(join_->octets, request)) return;
+  if (now.mono < repeated_at_ + kRetransmitFirst) return;
+  repeated_at_ = now.mono;
+  channel_.resend();
 }
 
 const Secret* ControllerExchange::stage_key() const {

@@ -59,8 +59,11 @@ class ControllerExchange {
 
   [[nodiscard]] Flow flow() const { return flow_; }
   [[nodiscard]] bool is_join() const { return join_.has_value(); }
-  /// The request that opened the exchange was repeated: so is what answers it.
-  void join_repeated();
+  /// Nothing has come yet of who was asked, or asked.
+  [[nodiscard]] bool is_unanswered() const { return std::holds_alternative<Opened>(state_); }
+  /// A request to join has come again: if it is the one that opened the exchange, so is what
+  /// answers it, but not at any rate.
+  void join_repeated(Now now, ByteView request);
   [[nodiscard]] const Candidate& member() const { return member_; }
   [[nodiscard]] const ExchangeId& id() const { return channel_.exchange(); }
   /// Set after kFailed.
@@ -122,6 +125,7 @@ class ControllerExchange {
   Flow flow_;
   Candidate member_;
   std::optional<JoinRequest> join_;
+  MonoTime repeated_at_{};
   Channel channel_;
   RetransmitTimer timer_;
   State state_;

@@ -142,6 +142,10 @@ Result<void> ControllerGroup::assign_senders() {
   return {};
 }
 
+bool ControllerGroup::is_waiting() const {
+  return receiver_initiated_ && !live_ && !failed_ && exchanges_.empty();
+}
+
 bool ControllerGroup::over() const { return failed_ || (live_ && live_->expired()); }
 
 bool ControllerGroup::handle_saved(Now now, SaveId id, const Result<void>& outcome) {
@@ -190,6 +194,7 @@ bool ControllerGroup::open_exchange(Now now, std::size_t member, Flow flow) {
   }
   const ExchangeId id = exchange->id();
   exchanges_.emplace(id, std::move(exchange));
+  if (flow == Flow::kGroup) making_->exchange = id;
   context_.out.report({Report::Level::kDebug, "member-asked", token_.policy.group, entry.name,
                        flow == Flow::kGroup ? "to make the group keys" : "to take the group keys"});
   return true;
@@ -265,7 +270,9 @@ void ControllerGroup::act_on(Now now, ControllerExchange& exchange,
 void ControllerGroup::member_reviewed(Now now, ControllerExchange& exchange) {
   if (exchange.flow() == Flow::kGroup) {
     const ExchangeId id = exchange.id();
-    if (!begin_epoch(now, exchange.take_created(), exchange.member().name)) {
+    // One tuple is signed once: only the exchange of the epoch that is being made brings its keys.
+    if (!makes_keys(exchange) ||
+        !begin_epoch(now, exchange.take_created(), exchange.member().name)) {
       exchanges_.erase(id);
       return;
     }
@@ -323,6 +330,7 @@ bool ControllerGroup::begin_epoch(Now now, NewKeys keys, const std::string& with
 /// State 9: the group management log.
 void ControllerGroup::member_keyed(Entry& member) {
   member.state = MemberState::kKeyed;
+  member.refused = false;
   context_.out.report({Report::Level::kInfo, "member-keyed", token_.policy.group, member.name,
                        "epoch " + live_->epoch().statement.tuple.text()});
   note_decided();
@@ -405,10 +413,6 @@ void ControllerGroup::fail_group(Error why) {
   making_.reset();
   if (!live_) context_.give_addresses_back(token_.group_id, earlier_addresses_);
   failed_ = std::move(why);
-}
-
-bool ControllerGroup::is_first_again(const ControllerExchange& exchange) const {
-  return is_rekeying() && exchange.flow() == Flow::kGroup;
 }
 
 ControllerGroup::Entry* ControllerGroup::entry_of(const ControllerExchange& exchange) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "agent/protocol/check_budget.h"
 #include "agent/protocol/controller_exchange.h"
 #include "agent/protocol/live_group.h"
 #include "agent/protocol/rekey_orders.h"
@@ -31,6 +32,8 @@ class ControllerGroup {
   [[nodiscard]] const identity::GroupToken& token() const { return token_; }
   /// True once the group can be created anew: it failed, or its epoch has ended.
   [[nodiscard]] bool over() const;
+  /// It has no keys, and nobody has asked for any yet: another order may take its place.
+  [[nodiscard]] bool is_waiting() const;
 
   /// A member's datagram. An error is a drop.
   [[nodiscard]] Result<void> handle_datagram(Now now, const SocketAddress& from,
@@ -68,7 +71,8 @@ class ControllerGroup {
   /// An epoch that is being made: its tuple goes to disk, then a first member is looked for.
   struct Making {
     wire::Cause cause = wire::Cause::kCreate;
-    std::deque<std::size_t> candidates;  // places in the member list
+    std::deque<std::size_t> candidates;    // places in the member list
+    std::optional<ExchangeId> exchange{};  // with whom the keys are being made
     std::optional<SaveId> save{};
   };
 
@@ -91,9 +95,11 @@ class ControllerGroup {
 
   /// In which figure who joins now takes part; `protocol.not-ready` while another makes the keys.
   [[nodiscard]] Result<Flow> flow_of_join() const;
+  /// Room for an exchange with who asks from there: `protocol.too-many-exchanges`.
+  [[nodiscard]] Result<void> make_room_for_join(const SocketAddress& from);
   void demand_cookie(Now now, const CookieQuestion& question);
-  [[nodiscard]] Result<void> open_join(Now now, const SocketAddress& from,
-                                       const wire::Header& header, ByteView octets);
+  [[nodiscard]] Result<void> open_join(Now now, Flow flow, const SocketAddress& from,
+                                       const wire::Datagram& datagram, ByteView octets);
   [[nodiscard]] Result<void> check_may_join(const identity::Host& host) const;
   /// The list's entry of who has joined, or a new one.
   Entry& enroll(const ControllerExchange& exchange);
@@ -110,8 +116,14 @@ class ControllerGroup {
   /// Where members reach this host.
   [[nodiscard]] SocketAddress own_address() const;
   void send_heartbeat(Now now);
-  /// The exchange makes keys with a member that holds an epoch already.
-  [[nodiscard]] bool is_first_again(const ControllerExchange& exchange) const;
+  /// It is the exchange of the epoch that is being made.
+  [[nodiscard]] bool makes_keys(const ControllerExchange& exchange) const {
+    return making_ && making_->exchange == exchange.id();
+  }
+  /// And the member holds an epoch already.
+  [[nodiscard]] bool is_first_again(const ControllerExchange& exchange) const {
+    return live_ && makes_keys(exchange);
+  }
   /// Null of who asked to join and has no name yet.
   [[nodiscard]] Entry* entry_of(const ControllerExchange& exchange);
   void note_decided();
@@ -133,6 +145,7 @@ class ControllerGroup {
   PackageShelf shelf_;
   std::optional<MonoTime> heartbeat_at_;
   std::uint64_t heartbeat_number_ = 0;
+  CheckBudget join_checks_;
   bool receiver_initiated_ = false;  // nobody is listed: the first to ask makes the keys
   bool distributed_ = false;         // every listed member has been keyed or has failed once
   std::optional<Error> failed_;

@@ -28,15 +28,21 @@ Result<void> ControllerGroup::handle_join(Now now, const SocketAddress& from,
     return fail(kCookieWanted, from.text());
   }
   if (const auto open = exchanges_.find(header.exchange); open != exchanges_.end()) {
-    if (open->second->member().address == from) open->second->join_repeated();
+    if (open->second->member().address == from) open->second->join_repeated(now, octets);
     return {};
   }
+  // Members send from the port of all control: whoever comes from another is none.
+  if (from.port != token_.policy.control_port) return fail(kWrongPeer, from.text());
+  if (auto may = join_checks_.spend(now); !may) return may;
   auto key = crypto::PublicKey::from_spki(request.public_key);
   if (!key) return pass_on(key);
   const ByteView covered = octets.first(wire::kHeaderSize + wire::unsigned_size(datagram.body));
   auto good = key->verify(crypto::SignatureContext::kJoin, {covered}, request.signature);
   if (!good) return good;
-  return open_join(now, from, header, octets);
+  if (auto room = make_room_for_join(from); !room) return room;
+  auto flow = flow_of_join();
+  if (!flow) return pass_on(flow);
+  return open_join(now, *flow, from, datagram, octets);
 }
 
 void ControllerGroup::demand_cookie(Now now, const CookieQuestion& question) {
@@ -55,24 +61,36 @@ Result<Flow> ControllerGroup::flow_of_join() const {
   return Flow::kGroup;
 }
 
-Result<void> ControllerGroup::open_join(Now now, const SocketAddress& from,
-                                        const wire::Header& header, ByteView octets) {
-  auto flow = flow_of_join();
-  if (!flow) return pass_on(flow);
-  // Whoever asks anew from the same place has forgotten what it asked before.
-  std::erase_if(exchanges_, [&](const auto& open) {
-    return open.second->is_join() && open.second->member().address == from;
-  });
+/// Whoever asks anew from the same place has forgotten what it asked before, unless it has answered
+/// since; and one that has not answered has to make room, so that no host keeps all the others out.
+Result<void> ControllerGroup::make_room_for_join(const SocketAddress& from) {
+  const auto drop_first = [&](const auto& wanted) {
+    const auto found = std::ranges::find_if(exchanges_, [&](const auto& open) {
+      return open.second->is_join() && open.second->is_unanswered() && wanted(*open.second);
+    });
+    if (found == exchanges_.end()) return false;
+    if (makes_keys(*found->second)) making_->exchange.reset();
+    exchanges_.erase(found);
+    return true;
+  };
+  drop_first([&](const auto& open) { return open.member().address.ip == from.ip; });
   const auto joins =
       std::ranges::count_if(exchanges_, [](const auto& open) { return open.second->is_join(); });
-  if (static_cast<std::size_t>(joins) >= kMaxJoinExchanges) return fail(kTooManyExchanges);
+  if (static_cast<std::size_t>(joins) < kMaxJoinExchanges) return {};
+  if (drop_first([](const auto&) { return true; })) return {};
+  return fail(kTooManyExchanges, "joins");
+}
 
+Result<void> ControllerGroup::open_join(Now now, Flow flow, const SocketAddress& from,
+                                        const wire::Datagram& datagram, ByteView octets) {
+  const ExchangeId id = datagram.header.exchange;
   auto admit = [this](const identity::Host& host) { return check_may_join(host); };
-  auto exchange = std::make_unique<ControllerExchange>(
-      context_, token_, *flow, Candidate{"", from},
-      JoinRequest{header.exchange, to_bytes(octets), std::move(admit)});
+  auto exchange =
+      std::make_unique<ControllerExchange>(context_, token_, flow, Candidate{"", from},
+                                           JoinRequest{id, to_bytes(octets), std::move(admit)});
   if (auto started = exchange->start(now, kMaxAnsweredTransmissions); !started) return started;
-  exchanges_.emplace(header.exchange, std::move(exchange));
+  exchanges_.emplace(id, std::move(exchange));
+  if (flow == Flow::kGroup) making_->exchange = id;
   context_.out.report({Report::Level::kDebug, "join-asked", token_.policy.group, from.text(), ""});
   return {};
 }

@@ -287,7 +287,8 @@ class Endpoint::Impl final : public GroupOffice {
 
   [[nodiscard]] Result<void> check_free(const GroupId& id, const std::string& name) const {
     const auto controlled = controlled_.find(id);
-    if (controlled != controlled_.end() && !controlled->second->over()) {
+    if (controlled != controlled_.end() && !controlled->second->over() &&
+        !controlled->second->is_waiting()) {
       return fail(kGroupExists, "this host controls " + name + " already");
     }
     if (const auto* live = member_side_.live_group(id); live != nullptr && !live->expired()) {

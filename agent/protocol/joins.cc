@@ -26,6 +26,11 @@ void Joins::need(Now now, const GroupId& group, const std::string& name,
   joins_.emplace(group, Join{.name = name, .controller = controller, .retry_at = now.mono + wait});
 }
 
+void Joins::no_need(const GroupId& group) {
+  const auto held = joins_.find(group);
+  if (held != joins_.end() && !held->second.wanted) joins_.erase(held);
+}
+
 Result<void> Joins::attempt(Now now, const GroupId& group, Join& join) {
   join.retry_at.reset();
   join.attempt.emplace(context_, group, join.controller);

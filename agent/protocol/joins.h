@@ -23,6 +23,8 @@ class Joins {
   /// asked for already.
   void need(Now now, const GroupId& group, const std::string& name, const SocketAddress& controller,
             milliseconds wait);
+  /// The host has what it needed; what its operator wants is left.
+  void no_need(const GroupId& group);
   /// The host is keyed, or controls the group.
   void done(const GroupId& group) { joins_.erase(group); }
 

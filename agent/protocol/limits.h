@@ -100,7 +100,9 @@ inline constexpr milliseconds kRetryJoinFirst{5'000};
 inline constexpr milliseconds kRetryJoinMax{300'000};
 /// At a start, hosts that all start together ask for their groups over so long a time.
 inline constexpr milliseconds kRejoinSpread{2'000};
-/// Repair requests of a host without an answer until it asks the controller for the keys itself.
+/// Heartbeat intervals that a silent controller stays silent until its members ask for it.
+inline constexpr int kSilenceBeforeJoin = 6;
+/// Repair requests without an answer until it asks the controller for the keys itself.
 inline constexpr int kRepairsBeforeJoin = 4;
 
 /// First members that a rekey is tried with. If none answers the controller makes the keys alone:

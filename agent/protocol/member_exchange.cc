@@ -93,7 +93,7 @@ Result<MemberExchange::Step> MemberExchange::on_negotiate(Now now, const Incomin
   const auto& negotiate = std::get<wire::Negotiate1>(in.message);
   auto controller = prove_opener(context_, agreed, in, now);
   if (!controller) return end_silently(controller.error());
-  peer_proven_ = true;
+  peer_proven_ = controller->permissions.has(identity::Role::kController);
   note_crls(context_, negotiate.crl_numbers);
 
   auto reviewed = review(now, agreed, negotiate, std::move(*controller));

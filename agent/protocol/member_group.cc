@@ -24,7 +24,7 @@ MemberGroup::MemberGroup(Context& context, KeyedEpoch keyed, Now now)
 
 void MemberGroup::take(Now now, KeyedEpoch keyed) {
   saving_.reset();
-  if (live_.epoch().id == keyed.epoch.id) return;
+  if (live_.epoch().id == keyed.epoch.id && !live_.expired()) return;
   const SocketAddress heard_so_far = live_.control_multicast();
   const bool goes_on = is_same_line(live_.epoch().statement.tuple, keyed.epoch.statement.tuple);
   controller_ = std::move(keyed.controller);
@@ -154,8 +154,10 @@ Result<KeyedEpoch> MemberGroup::check_package(Now now, const RekeyPackage& packa
   return KeyedEpoch{token, controller_, controller_address_, std::move(*epoch)};
 }
 
-void MemberGroup::rekey_not_saved(Now now) {
+void MemberGroup::rekey_not_saved(Now now, const EpochTuple& tuple) {
   saving_.reset();
+  if (tuple <= live_.epoch().statement.tuple) return;
+  newest_heard_ = std::max(newest_heard_, tuple);
   repair_.need(now, context_.random);
 }
 
@@ -186,19 +188,26 @@ void MemberGroup::ask_for_repair(Now now) {
   ++asked_;
 }
 
+MonoTime MemberGroup::asks_at() const {
+  return silent_at_ + milliseconds(policy().heartbeat_interval_ms) * kSilenceBeforeJoin;
+}
+
 bool MemberGroup::needs_controller(Now now) const {
   if (policy().not_after <= now.wall) return false;
   const EpochTuple& held = live_.epoch().statement.tuple;
   const bool left_behind = newest_heard_ > held && !saving_ &&
                            (asked_ >= kRepairsBeforeJoin || !is_same_line(newest_heard_, held));
-  return left_behind || live_.expired();
+  return left_behind || live_.expired() || (silent_ && now.mono >= asks_at());
 }
 
 Result<void> MemberGroup::handle_repair_request(Now now, const wire::Datagram& datagram) {
   auto message = wire::decode_body(wire::MessageType::kRepairRequest, datagram.body);
   if (!message) return pass_on(message);
   const EpochId& asked = std::get<wire::RepairRequest>(*message).held;
-  if (asked == live_.epoch().id) repair_.asked(now, context_.random);
+  if (asked == live_.epoch().id && repair_.due()) {
+    repair_.asked(now, context_.random);
+    ++asked_;
+  }
   if (!live_.expired()) shelf_.asked_for(now, context_.random, asked);
   return {};
 }
@@ -225,7 +234,7 @@ void MemberGroup::handle_timeout(Now now) {
 std::optional<MonoTime> MemberGroup::next_timeout() const {
   std::optional<MonoTime> earliest = live_.next_timeout();
   if (live_.expired()) return earliest;
-  if (!silent_) keep_earlier(earliest, silent_at_);
+  keep_earlier(earliest, silent_ ? asks_at() : silent_at_);
   keep_earlier(earliest, repair_.due());
   keep_earlier(earliest, shelf_.next_timeout());
   return earliest;

@@ -33,7 +33,7 @@ class MemberGroup {
   [[nodiscard]] Result<std::optional<KeyedEpoch>> handle_rekey(Now now,
                                                                const wire::Datagram& datagram);
   /// The mark could not be saved: the next repetition is looked at again.
-  void rekey_not_saved(Now now);
+  void rekey_not_saved(Now now, const EpochTuple& tuple);
   [[nodiscard]] Result<void> handle_repair_request(Now now, const wire::Datagram& datagram);
   void handle_timeout(Now now);
   [[nodiscard]] std::optional<MonoTime> next_timeout() const;
@@ -42,6 +42,7 @@ class MemberGroup {
   /// can.
   [[nodiscard]] bool needs_controller(Now now) const;
   [[nodiscard]] const SocketAddress& controller_address() const { return controller_address_; }
+  [[nodiscard]] bool silent() const { return silent_; }
 
   [[nodiscard]] GroupView describe() const;
   [[nodiscard]] LiveGroup& live() { return live_; }
@@ -54,6 +55,8 @@ class MemberGroup {
   [[nodiscard]] bool is_stale(const wire::Heartbeat& heartbeat) const;
   [[nodiscard]] Result<KeyedEpoch> check_package(Now now, const RekeyPackage& package) const;
   void controller_heard(Now now);
+  /// When a host whose controller is silent asks whether it is there.
+  [[nodiscard]] MonoTime asks_at() const;
   /// A controller's signature says that there is an epoch above the one held.
   void epoch_missed(Now now, const EpochTuple& tuple);
   void ask_for_repair(Now now);
@@ -72,7 +75,7 @@ class MemberGroup {
   RepairClock repair_;
   EpochTuple newest_heard_;          // above the one held, if there is one
   std::uint64_t newest_number_ = 0;  // of the last heartbeat of that epoch
-  int asked_ = 0;                    // repair requests of this host since the last epoch came
+  int asked_ = 0;                    // repair requests for what this host lacks, anybody's
   std::optional<Digest> saving_;     // statement of the rekey whose mark is on its way to disk
 };
 

@@ -131,7 +131,7 @@ void MemberSide::rekey_saved(Now now, KeyedEpoch keyed, const GroupFloor& floor,
     context_.out.count(place.error().kind);
     context_.out.report({Report::Level::kWarning, "rekey-not-taken", keyed.token.policy.group,
                          keyed.controller.name, place.error().text()});
-    group->second.rekey_not_saved(now);
+    group->second.rekey_not_saved(now, keyed.epoch.statement.tuple);
     return;
   }
   commit(now, std::move(keyed), floor);
@@ -189,7 +189,7 @@ void MemberSide::handle_timeout(Now now) {
 }
 
 void MemberSide::follow(Now now, const GroupId& id, const MemberGroup& group) {
-  if (!group.needs_controller(now)) return;
+  if (!group.needs_controller(now)) return joins_.no_need(id);
   joins_.need(now, id, group.live().token().policy.group, group.controller_address(),
               random_wait(context_.random, kRejoinSpread));
 }
@@ -197,7 +197,7 @@ void MemberSide::follow(Now now, const GroupId& id, const MemberGroup& group) {
 Result<void> MemberSide::join(Now now, const GroupId& group, const std::string& name,
                               const SocketAddress& controller) {
   const auto held = groups_.find(group);
-  if (held != groups_.end() && !held->second.live().expired()) {
+  if (held != groups_.end() && !held->second.live().expired() && !held->second.silent()) {
     return fail(kAlreadyMember, "this host is a member of " + name);
   }
   return joins_.ask(now, group, name, controller);
