@@ -58,8 +58,8 @@ struct WatchRequest {
   friend bool operator==(const WatchRequest&, const WatchRequest&) = default;
 };
 
-using Request = std::variant<CreateGroupRequest, OrderRequest, JoinGroupRequest, ListGroupsRequest,
-                             ShowGroupRequest, StatusRequest, ListSasRequest, WatchRequest>;
+using Request = std::variant<CreateGroupRequest, ListGroupsRequest, ShowGroupRequest, StatusRequest,
+                             ListSasRequest, WatchRequest, OrderRequest, JoinGroupRequest>;
 
 /// One line, its end left out. Refused, as `control.bad-request`: anything but one object, unknown,
 /// repeated, missing or mistyped keys, nesting, a bad name, bad base64; `control.unknown-request`.

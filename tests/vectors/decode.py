@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A second reader of GKMP/1, written from docs/PROTOCOL.md alone: numbers in comments are its
-sections.
+"""A second reader of GKMP/1, written after docs/PROTOCOL.md, whose sections the comments name. It
+shares no code with the agent.
 
 usage: decode.py DIRECTORY    takes every vector in DIRECTORY/wire apart and puts it together again,
                               sees that what is malformed is refused, and derives every key of the
@@ -71,7 +71,7 @@ MESSAGES = {
     24: ({COMMANDER}, True, [46, 54]),
     25: ({COMMANDER}, True, [1, 55]),
 }
-OPTIONAL = {(9, 17), (12, 33)}
+OPTIONAL = {(9, 17), (12, 33), (24, 54)}
 MULTICAST = {11, 15, 20}
 HEADER = [("magic", 2), ("version", 1), ("suite", 1), ("type", 1), ("role", 1), ("flags", 1),
           ("reserved", 1), ("exchange", 8), ("group", 16), ("number", 4), ("index", 1),
@@ -257,6 +257,8 @@ def group_report(reader):
         report["epoch"] = tuple_(reader), reader.take(16), time(reader)
     report["installed"], report["sending"] = one_of(0, 1)(reader), one_of(0, 1)(reader)
     report["install error"] = text()
+    report["rekey ordered"] = one_of(0, 1)(reader)
+    report["rekey error"] = text()
     listed, keyed, failed, first = (reader.number(2) for _ in range(4))
     members = to_the_end(reader, lambda r: (text(1, 64), one_of(1, 2, 3, 4, 5, 6)(r), text()))
     bad_value_unless(keyed + failed <= listed and first + len(members) <= listed)

@@ -1,5 +1,5 @@
 // The vectors in tests/vectors/keys are the key schedule: what we derive must be their octets.
-// decode.py derives them again, from docs/PROTOCOL.md alone.
+// decode.py derives them again, after docs/PROTOCOL.md.
 #include "tests/vectors/key_vectors.h"
 
 #include <gtest/gtest.h>
