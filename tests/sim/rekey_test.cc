@@ -127,6 +127,36 @@ TEST(SimRekey, GoesOnWithoutAFirstMember) {
   });
 }
 
+/// A first member that dies after its review leaves an exchange behind, and orders begin the next
+/// epoch meanwhile: it is made once.
+TEST(SimRekey, AFirstMemberThatDiesIsNotTakenForTheNext) {
+  for_each_seed(6, [](std::uint64_t seed) {
+    Scene scene(5, seed);
+    auto options = rekeyed(scene);
+    options.policy.deactivation_delay_ms = 600;
+    const GroupPlan plan = scene.plan(options);
+    scene.begin(plan);
+    ASSERT_TRUE(
+        scene.world.run_until([&] { return epoch_at(scene.world, 0, plan) != 0; }, seconds(60)));
+    for (std::uint64_t counter = 1; counter <= 30; ++counter) {
+      const auto made = scene.world.view(0, plan);
+      const auto first = std::ranges::find(made->members, protocol::MemberState::kDownloading,
+                                           &protocol::MemberView::state);
+      if (first != made->members.end()) scene.world.crash(plan.facts.members.at(first->name));
+      World::OrderOptions order;
+      order.counter = counter;
+      order.action = identity::CommandAction::kRekey;
+      (void)scene.world.order_here(0, Fleet::shared().commander(150), plan, order);
+      scene.world.run_for(milliseconds(700));
+      for (HostIndex host = 1; host < scene.world.size(); ++host) {
+        if (!scene.world.is_up(host)) scene.world.start(host);
+      }
+    }
+    scene.settle(plan);
+    scene.expect_clean();
+  });
+}
+
 /// Without the action the token's epochs end as they always did.
 TEST(SimRekey, IsNotDoneWithoutTheAction) {
   for_each_seed(2, [](std::uint64_t seed) {

@@ -23,6 +23,8 @@ TEST(ControlProtocol, EveryRequestComesBack) {
       CreateGroupRequest{},
       OrderRequest{{0, 1, 255}, {7}},
       OrderRequest{},
+      JoinGroupRequest{"demo", {*IpAddress::parse("10.9.0.1"), 0}},
+      JoinGroupRequest{"demo", {*IpAddress::parse("fd09::1"), 8480}},
       ListGroupsRequest{},
       ShowGroupRequest{"demo"},
       StatusRequest{},
@@ -90,6 +92,20 @@ TEST(ControlProtocol, WhatIsTooLargeIsRefused) {
   line = encode_request(CreateGroupRequest{{}, std::string(kMaxMemberListSize + 1, 'a')});
   line.pop_back();
   expect_refused(line);
+}
+
+TEST(ControlProtocol, AJoinNamesAGroupAndAnAddress) {
+  const std::string begin = R"({"request":"group-join","group":"demo","controller":)";
+  ASSERT_TRUE(decode_request(begin + R"("10.9.0.1"})"));
+  for (const char* rest :
+       {R"("b.example"})", R"("10.9.0.1:8480"})", R"(""})", R"("10.9.0.1","port":"0"})",
+        R"("10.9.0.1","port":"65536"})", R"("10.9.0.1","port":"84x"})", R"("10.9.0.1","port":""})",
+        R"("10.9.0.1","wait":"1"})"}) {
+    expect_refused(begin + rest);
+  }
+  expect_refused(R"({"request":"group-join","group":"demo"})");
+  expect_refused(R"({"request":"group-join","controller":"10.9.0.1"})");
+  expect_refused(R"({"request":"group-join","group":"a b","controller":"10.9.0.1"})");
 }
 
 TEST(ControlProtocol, RepliesSayWhetherAndWhy) {

@@ -126,6 +126,18 @@ TEST(Verdict, OfARekeyIsAboutTheNewEpoch) {
   EXPECT_EQ(verdict_on(kRekey, now), Verdict::kFailed);
 }
 
+TEST(Verdict, OfAJoinIsAboutThisHost) {
+  EXPECT_EQ(verdict_on_join(group("joining", false, {})), Verdict::kGoing);
+  EXPECT_EQ(verdict_on_join(group("adopted", true, {})), Verdict::kGoing);
+  EXPECT_EQ(verdict_on_join(group("pending", false, {})), Verdict::kGoing);
+  EXPECT_EQ(verdict_on_join(group("pending", true, {})), Verdict::kDone);
+  EXPECT_EQ(verdict_on_join(group("active", true, {})), Verdict::kDone);
+  EXPECT_EQ(verdict_on_join(group("failed", false, {})), Verdict::kFailed);
+  Json refused_by_kernel = group("pending", false, {});
+  refused_by_kernel["install_error"] = "xfrm.refused";
+  EXPECT_EQ(verdict_on_join(refused_by_kernel), Verdict::kFailed);
+}
+
 TEST(Reasons, NameEverythingThatIsMissing) {
   EXPECT_THAT(reasons(kCreate, group("active", true, {member("b", "keyed")})), IsEmpty());
   Json bad = group("failed", false, {member("b", "keyed"), member("c", "failed", "x")});
