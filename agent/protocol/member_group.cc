@@ -100,6 +100,8 @@ bool MemberGroup::is_stale(const wire::Heartbeat& heartbeat) const {
 
 void MemberGroup::controller_heard(Now now) {
   silent_at_ = now.mono + milliseconds(policy().heartbeat_interval_ms) * kSilenceIntervals;
+  ask_at_.reset();
+  unheard_ = false;
   if (!silent_) return;
   silent_ = false;
   context_.out.report(
@@ -188,16 +190,12 @@ void MemberGroup::ask_for_repair(Now now) {
   ++asked_;
 }
 
-MonoTime MemberGroup::asks_at() const {
-  return silent_at_ + milliseconds(policy().heartbeat_interval_ms) * kSilenceBeforeJoin;
-}
-
 bool MemberGroup::needs_controller(Now now) const {
   if (policy().not_after <= now.wall) return false;
   const EpochTuple& held = live_.epoch().statement.tuple;
   const bool left_behind = newest_heard_ > held && !saving_ &&
                            (asked_ >= kRepairsBeforeJoin || !is_same_line(newest_heard_, held));
-  return left_behind || live_.expired() || (silent_ && now.mono >= asks_at());
+  return left_behind || live_.expired() || unheard_;
 }
 
 Result<void> MemberGroup::handle_repair_request(Now now, const wire::Datagram& datagram) {
@@ -222,8 +220,13 @@ void MemberGroup::handle_timeout(Now now) {
   }
   if (!silent_ && now.mono >= silent_at_) {
     silent_ = true;
+    ask_at_ = now.mono + milliseconds(policy().heartbeat_interval_ms) * kSilenceBeforeJoin;
     context_.out.report({Report::Level::kWarning, "controller-silent", policy().group,
                          controller_.name, "keys stay in use until their end"});
+  }
+  if (ask_at_ && now.mono >= *ask_at_) {
+    ask_at_.reset();
+    unheard_ = true;
   }
   if (repair_.due() && now.mono >= *repair_.due()) ask_for_repair(now);
   for (Bytes& datagram : shelf_.take_due(now)) {
@@ -234,7 +237,7 @@ void MemberGroup::handle_timeout(Now now) {
 std::optional<MonoTime> MemberGroup::next_timeout() const {
   std::optional<MonoTime> earliest = live_.next_timeout();
   if (live_.expired()) return earliest;
-  keep_earlier(earliest, silent_ ? asks_at() : silent_at_);
+  keep_earlier(earliest, silent_ ? ask_at_ : silent_at_);
   keep_earlier(earliest, repair_.due());
   keep_earlier(earliest, shelf_.next_timeout());
   return earliest;

@@ -55,8 +55,6 @@ class MemberGroup {
   [[nodiscard]] bool is_stale(const wire::Heartbeat& heartbeat) const;
   [[nodiscard]] Result<KeyedEpoch> check_package(Now now, const RekeyPackage& package) const;
   void controller_heard(Now now);
-  /// When a host whose controller is silent asks whether it is there.
-  [[nodiscard]] MonoTime asks_at() const;
   /// A controller's signature says that there is an epoch above the one held.
   void epoch_missed(Now now, const EpochTuple& tuple);
   void ask_for_repair(Now now);
@@ -69,8 +67,10 @@ class MemberGroup {
   bool heard_active_ = false;
   MonoTime silent_at_;  // without another heartbeat until then
   bool silent_ = false;
-  CheckBudget outsiders_;  // of what anybody can send
-  CheckBudget holders_;    // of rekeys that only who holds the group's keys can have made
+  std::optional<MonoTime> ask_at_;  // of a silent controller: then it is asked whether it is there
+  bool unheard_ = false;            // and that time has come
+  CheckBudget outsiders_;           // of what anybody can send
+  CheckBudget holders_;             // of rekeys that only who holds the group's keys can have made
   PackageShelf shelf_;
   RepairClock repair_;
   EpochTuple newest_heard_;          // above the one held, if there is one

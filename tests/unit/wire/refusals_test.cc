@@ -188,7 +188,7 @@ TEST(Refused, FixedItemsOfAnotherSize) {
       EXPECT_EQ(refusal_with(sample, item.tag, {}), kBadValue) << item.tag;
     }
   }
-  EXPECT_EQ(seen.size(), 21U);
+  EXPECT_EQ(seen.size(), 22U);
 }
 
 TEST(Refused, SharesHaveTheSizesOfTheSuites) {
