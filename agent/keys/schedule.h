@@ -22,8 +22,8 @@ struct Nonces {
   ByteView member;
 };
 
-/// TH1: hash of u32 length | Create_1 | u32 length | Create_2 less its signature. In an exchange that
-/// a join request began, that stands first, behind its length (profile P9).
+/// TH1: hash of u32 length | Create_1 | u32 length | Create_2 less its signature. In an exchange
+/// that a join request began, that stands first, behind its length (profile P9).
 [[nodiscard]] Bytes transcript_1(crypto::Hash hash, ByteView create_1, ByteView create_2_unsigned,
                                  ByteView join_request = {});
 
