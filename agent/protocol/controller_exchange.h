@@ -68,6 +68,8 @@ class ControllerExchange {
   [[nodiscard]] const ExchangeId& id() const { return channel_.exchange(); }
   /// Set after kFailed.
   [[nodiscard]] const Error& error() const { return *error_; }
+  /// The same, for whoever ends the exchange.
+  [[nodiscard]] Error take_error() { return std::move(*error_); }
 
  private:
   struct Start {};

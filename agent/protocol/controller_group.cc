@@ -352,7 +352,7 @@ void ControllerGroup::note_decided() {
 }
 
 void ControllerGroup::member_failed(Now now, ControllerExchange& exchange) {
-  const Error why = exchange.error();
+  const Error why = exchange.take_error();
   Entry* found = entry_of(exchange);
   if (found == nullptr) {
     context_.out.report({Report::Level::kWarning, "join-failed", token_.policy.group,
