@@ -84,6 +84,12 @@ one_epoch() {
   [[ $told == "true "* && $told != *$'\n'* ]]
 }
 
+# goes_on HOST GROUP: the agent, started again, has the group as the one before it left it, or has its keys
+# from the controller by now.
+goes_on() {
+  lab ctl "$1" group show "$2" --json 2>/dev/null | jq -e '.state | IN("adopted", "pending", "active")' >/dev/null
+}
+
 # our_sas HOST: how many have a reqid in our range.
 our_sas() { on "$1" "$bin/esp-open" list | jq 'map(select(.reqid / 16777216 | floor == 71)) | length'; }
 # our_policies HOST [other]: how many have an index in our range, or have not.
