@@ -6,9 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "agent/ctl/client.h"
+#include "agent/ctl/follow.h"
 #include "agent/ctl/output.h"
-#include "agent/ctl/progress.h"
 #include "agent/ctl/subcommand.h"
 #include "agent/ctl/udp_link.h"
 #include "agent/daemon/log.h"
@@ -18,7 +17,6 @@ namespace {
 
 using daemon::Json;
 
-constexpr ErrorKind kBadController{"ctl.bad-address"};
 constexpr ErrorKind kNotJoined{"ctl.not-joined"};
 
 struct Wish {
@@ -40,33 +38,9 @@ int finish(const Wish& wish, const Json& group, bool waited) {
                                             why.empty() ? "" : ": ", daemon::escaped(why))});
 }
 
-/// Follows the group until the host is keyed or refused, or time is up.
-int wait_for(const Wish& wish, Client& client, Json group) {
-  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(*wish.wait_s);
-  if (auto sent = client.send(daemon::WatchRequest{wish.group}); !sent) {
-    return fail_with(wish.json, sent.error());
-  }
-  while (verdict_on_join(group) == Verdict::kGoing) {
-    auto line = client.read(deadline);
-    if (!line) return fail_with(wish.json, line.error());
-    if (!*line) break;
-    const auto news = (*line)->find("group");
-    if (news == (*line)->end()) continue;
-    if (!wish.json) {
-      for (const auto& text : progress_lines(group, *news)) print(text + "\n");
-    }
-    group = *news;
-  }
-  return finish(wish, group, /*waited=*/true);
-}
-
 int join(const Wish& wish, const std::string& socket) {
-  const auto controller = parse_endpoint(wish.controller);
-  if (!controller) {
-    return fail_with(
-        wish.json, {kBadController, wish.controller + " is no address: give one such as 10.9.0.1, "
-                                                      "10.9.0.1:8480 or [fd09::1]:8480"});
-  }
+  auto controller = read_endpoint(wish.controller);
+  if (!controller) return fail_with(wish.json, controller.error());
   auto client = Client::connect(socket);
   if (!client) return fail_with(wish.json, client.error());
   auto reply = client->ask(daemon::JoinGroupRequest{wish.group, *controller});
@@ -79,8 +53,10 @@ int join(const Wish& wish, const std::string& socket) {
     print(fmt::format("{}: asking {} to be keyed\n", wish.group,
                       daemon::escaped(text_at(group, "controller_address"))));
   }
-  if (wish.wait_s) return wait_for(wish, *client, group);
-  return finish(wish, group, /*waited=*/false);
+  if (!wish.wait_s) return finish(wish, group, /*waited=*/false);
+  auto last = follow_group(*client, group, *wish.wait_s, wish.json, verdict_on_join);
+  if (!last) return fail_with(wish.json, last.error());
+  return finish(wish, *last, /*waited=*/true);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "agent/crypto/cms.h"
 #include "agent/crypto/hash.h"
 #include "agent/ctl/client.h"
+#include "agent/ctl/follow.h"
 #include "agent/ctl/group_order.h"
 #include "agent/ctl/output.h"
 #include "agent/ctl/progress.h"
@@ -80,23 +81,12 @@ Result<daemon::Request> to_request(const GroupOrder& order, Papers papers, Clien
   return daemon::OrderRequest{std::move(papers.token), *std::move(command)};
 }
 
-/// Follows the group until what was ordered has ended or time is up.
-int wait_for(const GroupOrder& order, Client& client, Json group) {
-  const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::seconds(*order.wait_s);
-  auto sent = client.send(daemon::WatchRequest{text_at(group, "name")});
-  if (!sent) return fail_with(order.json, sent.error());
-  while (verdict_on(order.action, group) == Verdict::kGoing) {
-    auto line = client.read(deadline);
-    if (!line) return fail_with(order.json, line.error());
-    if (!*line) break;
-    const auto news = (*line)->find("group");
-    if (news == (*line)->end()) continue;
-    if (!order.json) {
-      for (const auto& text : progress_lines(group, *news)) print(text + "\n");
-    }
-    group = *news;
-  }
-  return finish_order(order.json, order.action, group, /*waited=*/true);
+/// Until what was ordered has ended or time is up.
+int wait_for(const GroupOrder& order, Client& client, const Json& group) {
+  auto last = follow_group(client, group, *order.wait_s, order.json,
+                           [&](const Json& view) { return verdict_on(order.action, view); });
+  if (!last) return fail_with(order.json, last.error());
+  return finish_order(order.json, order.action, *last, /*waited=*/true);
 }
 
 }  // namespace

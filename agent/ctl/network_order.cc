@@ -22,8 +22,6 @@ namespace {
 
 using daemon::Json;
 
-constexpr ErrorKind kBadEndpoint{"ctl.bad-address"};
-
 Now present() { return {daemon::mono_now(), daemon::wall_now()}; }
 
 /// Everything that one order needs.
@@ -34,12 +32,8 @@ struct Session {
 };
 
 Result<protocol::CommanderConfig> read_config(const GroupOrder& order) {
-  const auto controller = parse_endpoint(order.controller);
-  if (!controller) {
-    return fail(kBadEndpoint, order.controller +
-                                  " is no address: give one such as 10.9.0.1, 10.9.0.1:8480 or "
-                                  "[fd09::1]:8480");
-  }
+  auto controller = read_endpoint(order.controller);
+  if (!controller) return pass_on(controller);
   auto trust = read_trust(order.anchor, order.crl, daemon::wall_now());
   if (!trust) return pass_on(trust);
   auto signer = read_signer(order.certificate, order.key);

@@ -44,6 +44,13 @@ std::optional<SocketAddress> parse_endpoint(std::string_view text) {
   return SocketAddress{*ip, *port};
 }
 
+Result<SocketAddress> read_endpoint(const std::string& text) {
+  const auto endpoint = parse_endpoint(text);
+  if (endpoint) return *endpoint;
+  return fail(kBadEndpoint,
+              text + " is no address: give one such as 10.9.0.1, 10.9.0.1:8480 or [fd09::1]:8480");
+}
+
 Result<UdpLink> UdpLink::open(const SocketAddress& peer, const std::optional<IpAddress>& own) {
   daemon::SystemAddress to = daemon::to_system(peer);
   Fd fd(::socket(daemon::system_family(peer.ip.family), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,

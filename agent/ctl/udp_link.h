@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "agent/base/address.h"
@@ -13,9 +14,12 @@
 namespace gkmpd::ctl {
 
 inline constexpr ErrorKind kLinkFailed{"ctl.udp-failed"};
+inline constexpr ErrorKind kBadEndpoint{"ctl.bad-address"};
 
 /// "10.9.0.1", "10.9.0.1:8480", "fd09::1" or "[fd09::1]:8480"; the port is 0 without one.
 [[nodiscard]] std::optional<SocketAddress> parse_endpoint(std::string_view text);
+/// The same for an operator, who is told how an address is written: `ctl.bad-address`.
+[[nodiscard]] Result<SocketAddress> read_endpoint(const std::string& text);
 
 /// A UDP socket on a port of the system's choice that sends to `peer` and takes from it only.
 class UdpLink {

@@ -1,13 +1,10 @@
 #include "agent/protocol/controller_group.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "agent/crypto/errors.h"
-#include "agent/identity/errors.h"
 #include "agent/protocol/errors.h"
-#include "agent/protocol/order.h"
 #include "agent/protocol/rekey_package.h"
 #include "agent/protocol/review.h"
 
@@ -62,84 +59,6 @@ void ControllerGroup::begin() {
 void ControllerGroup::make_epoch(wire::Cause cause, std::deque<std::size_t> candidates) {
   making_ = Making{cause, std::move(candidates)};
   making_->save = context_.save(token_.group_id, token_.policy.group, floor_);
-}
-
-Result<void> ControllerGroup::take_members(const identity::MemberList& list) {
-  for (const identity::MemberList::Entry& listed : list.members) {
-    if (listed.name == context_.self.name) continue;
-    const IpFamily family = token_.policy.family();
-    std::optional<IpAddress> address = listed.address;
-    if (!address) {
-      const auto known = context_.config.hosts.find(listed.name);
-      const IpAddress* found =
-          known == context_.config.hosts.end() ? nullptr : find_family(known->second, family);
-      if (found == nullptr) {
-        return fail(kNoAddress, std::string("no ") + (family == IpFamily::kV4 ? "IPv4" : "IPv6") +
-                                    " address for " + listed.name +
-                                    ": put one into the member list, or under [hosts] of the "
-                                    "configuration");
-      }
-      address = *found;
-    }
-    if (address->family != family) {
-      return fail(kAddressFamily, listed.name + " has address " + address->text() +
-                                      ", which is of another family than the group's");
-    }
-    members_.push_back({.name = listed.name, .address = *address, .why = {}, .retry_at = {}});
-  }
-  receiver_initiated_ = members_.empty();
-  if (receiver_initiated_ && token_.policy.joins != identity::JoinPolicy::kPermitted) {
-    return fail(kNoMembers,
-                "the member list names nobody but this host, and the token does not let others "
-                "join: list somebody, or have a token signed with joins = \"permitted\"");
-  }
-  return {};
-}
-
-/// The next tuple (profile P1, S5): terms restart with a token version, epochs count on.
-Result<void> ControllerGroup::plan_epoch() {
-  if (const GroupFloor* held = context_.floor(token_.group_id)) floor_ = *held;
-  constexpr auto kMax = std::numeric_limits<std::uint32_t>::max();
-  const std::uint32_t version = token_.policy.version;
-  const bool same_version = floor_.tuple.token_version == version;
-  const std::uint32_t term = same_version ? floor_.tuple.term : 0;
-  if (term == kMax) return fail(kNumbersExhausted, "sign a token with a higher version");
-  // Epochs count on over token versions too; but a controller that once signed the last one must
-  // not end the group for ever. A higher version is above it, whatever its epoch.
-  if (floor_.tuple.epoch == kMax && !same_version) floor_.tuple.epoch = 0;
-  if (floor_.tuple.epoch == kMax) {
-    return fail(kNumbersExhausted, "all epochs are used: sign a token with a higher version");
-  }
-  floor_.tuple = {version, term + 1, rank_, floor_.tuple.epoch + 1};
-  floor_.token = {version, token_.hash};
-  return {};
-}
-
-/// Ids of this epoch (profile P24): the block is saved as used together with the tuple.
-Result<void> ControllerGroup::assign_senders() {
-  constexpr std::uint32_t kMaxId = std::numeric_limits<std::uint16_t>::max();
-  // The one SA that all share is never burnt: no run.
-  const bool shared = token_.policy.sender_mode == xfrm::SenderMode::kShared;
-  const std::uint16_t run = shared ? std::uint16_t{1} : kSenderRun;
-  const auto needed = static_cast<std::uint32_t>(token_.policy.senders.size()) * run;
-  // An id may serve again in another epoch: its SPI and key are others there.
-  if (floor_.next_sender_id == 0 || floor_.next_sender_id + needed > kMaxId) {
-    floor_.next_sender_id = 1;
-  }
-  for (const std::string& name : token_.policy.senders) {
-    IpAddress source = *context_.own_address(token_.policy.family());
-    if (name != context_.self.name) {
-      const auto listed = std::ranges::find(members_, name, &Entry::name);
-      if (listed == members_.end()) {
-        return fail(kSenderNotListed, "the token's sender " + name +
-                                          " is not in the member list: it would get no keys");
-      }
-      source = listed->address;
-    }
-    senders_.entries.push_back({context_.name_hash(name), floor_.next_sender_id, run, {source}});
-    floor_.next_sender_id = static_cast<std::uint16_t>(floor_.next_sender_id + run);
-  }
-  return {};
 }
 
 bool ControllerGroup::is_waiting() const {
@@ -447,98 +366,6 @@ void ControllerGroup::handle_timeout(Now now) {
     context_.out.transmit(control_multicast(), std::move(datagram));
   }
   if (heartbeat_at_ && now.mono >= *heartbeat_at_) send_heartbeat(now);
-}
-
-// --- Rekey (RFC 2093 figure 3) -------------------------------------------------------------------
-
-/// State 1 again, and state 2 to 4 with a member that is chosen afresh.
-void ControllerGroup::begin_rekey(Now now) {
-  rekey_at_.reset();
-  if (making_) return;
-  // Two epochs of a sender always fit, three need not (profile R8).
-  if (const auto until = live_->earlier_until()) {
-    rekey_at_ = until;
-    return;
-  }
-  if (auto allowed = check_rekey_allowed(now); !allowed) {
-    return making_failed(now, allowed.error());
-  }
-  ++floor_.tuple.epoch;
-  rekey_orders_.begun();
-  make_epoch(wire::Cause::kRoutine, choose_first_members());
-}
-
-Result<void> ControllerGroup::order_rekey(Now now, const CommandMark& mark) {
-  if (!live_ || over()) {
-    return fail(kGroupNotLive, "its first keys are being made: wait until it is there");
-  }
-  if (!token_.policy.actions.contains(identity::Action::kRekey)) {
-    return fail(kActionMissing,
-                "the token does not allow to rekey the group: sign one of a higher version with "
-                "\"rekey\" among its actions, and create the group again with that");
-  }
-  if (auto fresh = check_fresh(floor_.marks, mark); !fresh) return fresh;
-  if (auto allowed = check_rekey_allowed(now); !allowed) return allowed;
-  floor_.marks.raise(mark);
-  rekey_orders_.take();
-  rekey_error_.clear();
-  begin_rekey(now);
-  if (rekey_orders_.waiting()) {
-    context_.out.report({Report::Level::kInfo, "rekey-put-off", token_.policy.group, "",
-                         making_ ? "until the epoch that is being made is done with"
-                                 : "until the epoch before is done with"});
-  }
-  return {};
-}
-
-Result<void> ControllerGroup::check_rekey_allowed(Now now) const {
-  if (floor_.tuple.epoch == std::numeric_limits<std::uint32_t>::max()) {
-    return fail(kNumbersExhausted, "all epochs are used: sign a token with a higher version");
-  }
-  if (token_.policy.not_after <= now.wall) {
-    return fail(identity::kTokenExpired, "the token has ended: sign one with a higher version");
-  }
-  return review_again(context_, token_, context_.self, now);
-}
-
-std::deque<std::size_t> ControllerGroup::choose_first_members() {
-  std::deque<std::size_t> keyed;
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].state == MemberState::kKeyed) keyed.push_back(i);
-  }
-  std::deque<std::size_t> chosen;
-  while (!keyed.empty() && chosen.size() < kRekeyFirstMembers) {
-    const auto drawn = context_.random.array<2>();
-    const auto place = keyed.begin() + (drawn[0] << 8 | drawn[1]) % std::ssize(keyed);
-    chosen.push_back(*place);
-    keyed.erase(place);
-  }
-  return chosen;
-}
-
-/// Spread over the activation delay, which members count from the first that they receive
-/// (profile R8).
-void ControllerGroup::send_rekey(Now now, Bytes datagram) {
-  const std::uint32_t times = token_.policy.rekey_repeats;
-  const milliseconds interval(token_.policy.activation_delay_ms / times);
-  context_.out.transmit(control_multicast(), datagram);
-  repeats_.start(now, std::move(datagram), times - 1, interval);
-}
-
-Result<void> ControllerGroup::handle_multicast(Now now, const wire::Datagram& datagram) {
-  if (datagram.header.type == wire::MessageType::kRekeyMulticast) {
-    auto package = read_rekey(datagram);
-    if (!package) return pass_on(package);
-    shelf_.seen(now, package->datagram);
-    return {};
-  }
-  if (datagram.header.type != wire::MessageType::kRepairRequest) return fail(kOwnGroup);
-  auto message = wire::decode_body(datagram.header.type, datagram.body);
-  if (!message) return pass_on(message);
-  if (live_ && !live_->expired()) {
-    shelf_.asked_for(now, context_.random, std::get<wire::RepairRequest>(*message).held);
-  }
-  return {};
 }
 
 SocketAddress ControllerGroup::own_address() const {

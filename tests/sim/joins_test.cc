@@ -125,6 +125,22 @@ TEST(SimJoins, AMemberThatStartsAgainIsKeyedAgain) {
   });
 }
 
+/// Nobody is on its list, and nobody asks for an order: members that hear nothing ask.
+TEST(SimJoins, AGroupWithoutAListComesBackWithItsController) {
+  for_each_seed(4, [](std::uint64_t seed) {
+    Scene scene(size_of(seed), seed);
+    const GroupPlan plan = scene.plan(receiver_initiated(scene));
+    scene.begin(plan);
+    for (HostIndex host = 1; host < scene.world.size(); ++host) join(scene, host, plan);
+    scene.settle(plan);
+    scene.world.crash(0);
+    scene.world.start(0);
+    scene.key(plan);
+    EXPECT_EQ(scene.world.view(0, plan)->members.size(), scene.world.size() - 1);
+    scene.expect_clean();
+  });
+}
+
 /// A host that was away for more rekeys than anybody keeps is keyed by the controller itself.
 TEST(SimJoins, WhoMissedTooManyRekeysIsKeyedByTheController) {
   for_each_seed(3, [](std::uint64_t seed) {

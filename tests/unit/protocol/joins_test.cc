@@ -2,7 +2,10 @@
 // to ask for.
 #include <gtest/gtest.h>
 
+#include "agent/crypto/agreement.h"
 #include "agent/crypto/errors.h"
+#include "agent/crypto/suite.h"
+#include "agent/keys/schedule.h"
 #include "agent/protocol/channel.h"
 #include "agent/protocol/limits.h"
 #include "tests/unit/protocol/hosts.h"
@@ -71,6 +74,29 @@ class Joins : public testing::Test {
                            *wire::decode_body(wire::MessageType::kCookieDemand, demanded[0].body))
                            .cookie;
   }
+  /// The answer to a first message, signed over the transcript with that request in front.
+  Bytes answer(const wire::Datagram& create_1, ByteView octets, ByteView join_request) {
+    const auto asked = std::get<wire::CreateSessionKek1>(
+        *wire::decode_body(wire::MessageType::kCreateSessionKek1, create_1.body));
+    crypto::SeededRandom random(5);
+    wire::CreateSessionKek2 body{
+        .skek_id = asked.skek_id,
+        .nonce = {},
+        .skek_creation =
+            crypto::EphemeralKey::generate(crypto::agreement_of(create_1.header.suite), random)
+                .share(),
+        .public_key = stranger_->key.public_key().spki(),
+        .token_hash = asked.token_hash,
+        .signature = {}};
+    wire::Header header = create_1.header;
+    header.type = wire::MessageType::kCreateSessionKek2;
+    header.role = wire::SenderRole::kMember;
+    header.message_number = 2;
+    const Bytes th1 = keys::transcript_1(crypto::hash_of(header.suite), octets,
+                                         protocol::signed_part(header, body), join_request);
+    body.signature = *stranger_->key.sign(crypto::SignatureContext::kCreate2, {th1});
+    return protocol::plain_datagram(header, body);
+  }
   static SocketAddress somewhere(std::uint8_t last) {
     IpAddress ip;
     ip.octets = {10, 9, 7, last};
@@ -92,6 +118,25 @@ TEST_F(Joins, AreAnsweredWithAnExchangeOnceTheCookieIsBack) {
   ASSERT_EQ(opened.size(), 1U);
   EXPECT_EQ(opened[0].header.type, wire::MessageType::kCreateSessionKek1);
   EXPECT_EQ(opened[0].header.exchange, made.header.exchange);
+}
+
+TEST_F(Joins, TheRequestStandsFirstInTheTranscript) {
+  Request made = request(1);
+  fetch_cookie(made, somewhere(1));
+  const Bytes asked = sign(made);
+  give(asked, somewhere(1));
+  const auto opened = answers();
+  ASSERT_EQ(opened.size(), 1U);
+  const Bytes create_1 = sent_[0];
+  give(answer(opened[0], create_1, {}), somewhere(1));
+  give(answer(opened[0], create_1, as_bytes("another request")), somewhere(1));
+  EXPECT_EQ(controller().count(crypto::kBadSignature), 2U);
+  EXPECT_TRUE(answers().empty());
+  const auto again = *wire::decode_datagram(create_1);
+  give(answer(again, create_1, asked), somewhere(1));
+  const auto negotiation = answers();
+  ASSERT_FALSE(negotiation.empty());
+  EXPECT_EQ(negotiation[0].header.type, wire::MessageType::kNegotiateSessionKeys1);
 }
 
 TEST_F(Joins, ACookieIsGoodForOneAskerAndTwoMinutes) {
@@ -175,6 +220,42 @@ TEST_F(Joins, WhoDoesNotAnswerMakesRoom) {
     EXPECT_EQ(answers().size(), 1U) << static_cast<int>(number);
   }
   EXPECT_EQ(controller().count(protocol::kTooManyExchanges), 0U);
+}
+
+/// Before there are keys one who asks makes them, and the others wait.
+TEST(JoinsBeforeThereAreKeys, OneAtATimeMakesThem) {
+  TestNet net;
+  net.add_controller("a");
+  PolicyOptions options;
+  options.joins = "permitted";
+  const TestGroup group = net.group(options);
+  ASSERT_TRUE(net.create("a", group));
+  for (const char* name : {"b", "c"}) net.add(name);
+  // b's answer to the controller's first message is lost, so that it goes on making keys.
+  net.filter = [](Sent& sent) { return sent.message() != "Create_Grp_Keys_2"; };
+  ASSERT_TRUE(net.node("b").endpoint->handle_join(net.now(), "demo", net.node("a").address));
+  net.settle();
+  ASSERT_TRUE(net.node("c").endpoint->handle_join(net.now(), "demo", net.node("a").address));
+  net.settle();
+  EXPECT_EQ(net.node("a").count(protocol::kNotReady), 1U);
+  EXPECT_EQ(net.create("a", group).error().kind, protocol::kGroupExists) << "b is at it";
+  net.filter = [](Sent&) { return true; };
+  net.pass(seconds(20));
+  for (const char* name : {"b", "c"}) {
+    EXPECT_TRUE(net.node(name).endpoint->held_keys(group.id)) << name;
+  }
+}
+
+TEST(JoinsBeforeThereAreKeys, AGroupThatNobodyAsksForCanBeOrderedAnew) {
+  TestNet net;
+  net.add_controller("a");
+  PolicyOptions options;
+  options.joins = "permitted";
+  ASSERT_TRUE(net.create("a", net.group(options)));
+  net.pass(seconds(60));
+  EXPECT_EQ(net.node("a").endpoint->group("demo")->state, GroupState::kCreating);
+  options.version = 2;
+  EXPECT_TRUE(net.create("a", net.group(options)));
 }
 
 TEST_F(Joins, AreNotAskedForWhatTheHostHas) {
