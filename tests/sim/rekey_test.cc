@@ -127,9 +127,8 @@ TEST(SimRekey, GoesOnWithoutAFirstMember) {
   });
 }
 
-/// A first member that dies after its review leaves an exchange behind, and orders begin the next
-/// epoch meanwhile: it is made once.
-TEST(SimRekey, AFirstMemberThatDiesIsNotTakenForTheNext) {
+/// Orders in quick succession, while whoever is being keyed dies and comes back.
+TEST(SimRekey, ManyOrdersWhileMembersDie) {
   for_each_seed(6, [](std::uint64_t seed) {
     Scene scene(5, seed);
     auto options = rekeyed(scene);

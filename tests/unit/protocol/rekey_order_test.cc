@@ -82,6 +82,33 @@ class RekeyOrder : public testing::Test {
   TestGroup group_;
 };
 
+/// Its first member has got the first epoch, and dies before it says so; an order begins the next
+/// epoch, and while that is being made with another member, the exchange with the dead one ends.
+/// What is being made must not be taken for that (profile S5: one tuple is signed once).
+TEST_F(RekeyOrder, IsNotTakenForTheMakingOfTheEpochBefore) {
+  bool dead_is_given_up = false;
+  net_.filter = [&](Sent& sent) {
+    const std::string message = sent.message();
+    if (message == "Key_Download_Ack" && sent.from == "b") return false;
+    return message != "Create_Grp_Keys_2" || sent.from == "b" || dead_is_given_up;
+  };
+  ASSERT_TRUE(net_.create("a", group_));
+  ASSERT_EQ(epoch_at("a"), 1U);
+  net_.pass(milliseconds(5500));
+  ASSERT_FALSE(a().reported("member-failed"));
+  ASSERT_TRUE(give(good(1)));
+  for (int i = 0; i < 60 && !a().reported("member-failed"); ++i) net_.pass(milliseconds(100));
+  EXPECT_TRUE(a().reported("member-failed")) << "b, of the first epoch";
+  EXPECT_FALSE(a().reported("first-member-failed")) << "c is at it still";
+  ASSERT_EQ(epoch_at("a"), 1U) << "nor was the second made alone";
+  dead_is_given_up = true;
+  net_.pass(seconds(10));
+  EXPECT_EQ(epoch_at("a"), 2U);
+  EXPECT_EQ(std::ranges::count(a().reports, "epoch-created", &protocol::Report::what), 2);
+  EXPECT_EQ(view("c").epoch_id, view("a").epoch_id);
+  EXPECT_EQ(net_.node("c").count(protocol::kTupleConflict), 0U);
+}
+
 TEST_F(RekeyOrder, IsObeyedOverTheNetworkAndReported) {
   create();
   RawCommander session(net_, chief_, group_);
