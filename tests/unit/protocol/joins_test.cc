@@ -277,6 +277,23 @@ TEST_F(Joins, AreNotAskedForWhatTheHostHas) {
   EXPECT_EQ(endpoint.group("g0")->state, GroupState::kJoining);
 }
 
+/// Its clock ran ahead, it held the epoch for over and wiped the keys: the same epoch is there
+/// still.
+TEST_F(Joins, BringAnEpochBackThatWasHeldForOver) {
+  TestNode& b = net_.node("b");
+  const auto epoch = b.endpoint->group("demo")->epoch_id;
+  const Now ahead{net_.now().mono + seconds(100'000), net_.now().wall + seconds(100'000)};
+  b.endpoint->handle_timeout(ahead);
+  net_.settle();
+  ASSERT_EQ(b.endpoint->group("demo")->state, GroupState::kExpired);
+  ASSERT_FALSE(b.endpoint->held_keys(group_.id));
+  ASSERT_TRUE(b.endpoint->handle_join(net_.now(), "demo", controller().address));
+  net_.settle();
+  ASSERT_TRUE(b.endpoint->held_keys(group_.id));
+  EXPECT_EQ(b.endpoint->group("demo")->epoch_id, epoch);
+  EXPECT_NE(b.endpoint->group("demo")->state, GroupState::kExpired);
+}
+
 TEST_F(Joins, AHostThatIsPermittedIsKeyedAndListed) {
   net_.add("c");
   ASSERT_TRUE(net_.node("c").endpoint->handle_join(net_.now(), "demo", controller().address));
